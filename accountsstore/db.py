@@ -1,0 +1,56 @@
+"""Transactions that mean the same on every database the store runs on.
+
+All code takes `atomic` and `on_commit` from here, never from `django.db.transaction`: Django's own are a silent no-op
+on MongoDB.
+"""
+
+import functools
+import threading
+import uuid
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import uuid_utils.compat
+from django.db import transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_open = threading.local()
+
+
+def uuid7() -> uuid.UUID:
+    """A new primary key. Ordered by time, so that an index on it stays compact and pages can be cut by it."""
+    return uuid_utils.compat.uuid7()
+
+
+def atomic(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` as one transaction: all of its writes, or none.
+
+    A decorator and no `with` block, so that a database that asks for it may run the function again. The function
+    must therefore read what it changes itself and do nothing outside the database but `on_commit`. Called inside
+    another atomic function it joins that one; there are no savepoints, so never catch a database error in here.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if in_atomic():
+            return function(*args, **kwargs)
+        _open.depth = 1
+        try:
+            with transaction.atomic():
+                return function(*args, **kwargs)
+        finally:
+            _open.depth = 0
+
+    return run
+
+
+def in_atomic() -> bool:
+    """Whether the caller stands inside an `atomic` function on this thread."""
+    return getattr(_open, "depth", 0) > 0
+
+
+def on_commit(callback: Callable[[], object]) -> None:
+    """Call `callback` after the commit, or never if it fails. An error in it is logged and harms nobody else."""
+    transaction.on_commit(callback, robust=True)

@@ -1,0 +1,41 @@
+"""Is the store well? `/api/health/live`: the process answers. `/api/health`: so do the parts it needs."""
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+TIMEOUT_SECONDS = 2
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 with every part "ok", or 503 that names the part that is ill."""
+    parts = {"database": _database(), "redis": _redis()}
+    well = all(part == "ok" for part in parts.values())
+    return JsonResponse({"status": "ok" if well else "ill", "parts": parts}, status=200 if well else 503)
+
+
+def _database() -> str:
+    try:
+        connection.ensure_connection()
+        from accountsstore.models import OutboxEvent
+
+        OutboxEvent.objects.filter(pending=True).values_list("pk")[:1].exists()
+    except DatabaseError as error:
+        return type(error).__name__
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        ) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return type(error).__name__
+    return "ok"

@@ -1,0 +1,64 @@
+"""The ground floor's rows: the key every model has, and the two outboxes."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accountsstore.db import uuid7
+
+
+class Row(models.Model):
+    """Base of every model: a time-ordered key, in the column that MongoDB always indexes."""
+
+    id = models.UUIDField(primary_key=True, db_column="_id", default=uuid7, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+
+class OutboxEvent(Row):
+    """An event written in the transaction that it tells of.
+
+    The frame goes to the sockets named in `groups` right after the commit, the subscribers run in a job; the clock
+    sends again what a crash left unsent. `frame_sent_at` and `handled_at` say how far it came.
+    """
+
+    topic = models.CharField(max_length=64)
+    payload = models.JSONField(default=dict)
+    groups = models.JSONField(default=list)
+    # True until both steps are done: the clock's query reads one small index.
+    pending = models.BooleanField(default=True)
+    frame_sent_at = models.DateTimeField(null=True, blank=True)
+    handled_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["pending", "created_at"], name="outboxevent_pending")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.id}"
+
+
+class OutboxMail(Row):
+    """A mail that must go out, once. `dedupe_key` makes queueing it twice the same as once."""
+
+    to = models.EmailField()
+    subject = models.CharField(max_length=200)
+    body_text = models.TextField(blank=True)
+    body_html = models.TextField(blank=True)
+    template = models.CharField(max_length=64)
+    # A code or link that opens an account: the body is wiped once the mail is sent.
+    sensitive = models.BooleanField(default=False)
+    dedupe_key = models.CharField(max_length=200, unique=True)
+    pending = models.BooleanField(default=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=300, blank=True)
+    # While a worker sends it nobody else does; a killed worker's lease runs out.
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["pending", "created_at"], name="outboxmail_pending")]
+
+    def __str__(self) -> str:
+        return f"{self.template} {self.id}"

@@ -1,0 +1,353 @@
+"""Every setting of the store. Values come from the environment; `.env.example` lists and explains them.
+
+Embedded (the default, DEBUG=true) needs nothing but what `make run` writes to `var/dev.env`. In production a
+missing secret stops the start with a sentence that says what to set.
+"""
+
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+for _file in (BASE_DIR / ".env", VAR_DIR / "dev.env"):
+    if _file.is_file():
+        env.read_env(_file)
+
+DEBUG = env.bool("DEBUG", default=False)
+TESTING = "pytest" in sys.modules
+
+
+def secret(name: str, hint: str) -> str:
+    """A setting without which the store must not start, unless it runs its own tests."""
+    value = env.str(name, default="test-only-" * 5 if TESTING else "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. {hint} See .env.example; `make run` makes one for a laptop.")
+    return value
+
+
+SECRET_KEY = secret("SECRET_KEY", "Set it to 50 or more random characters.")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG or TESTING else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# ---------------------------------------------------------------- the store
+STORE_NAME = env.str("STORE_NAME", default="Accounts Store")
+STORE_CURRENCY = env.str("STORE_CURRENCY", default="USD")
+STORE_SUPPORT_EMAIL = env.str("STORE_SUPPORT_EMAIL", default="support@store.example")
+# The address in mails. On a laptop `make run` sets it to the port in use.
+STORE_URL = env.str("STORE_URL", default="http://localhost:8000").rstrip("/")
+TERMS_VERSION = env.str("TERMS_VERSION", default="2026-11")
+TIME_ZONE = "UTC"
+USE_TZ = True
+# What people see; storage stays in UTC.
+STORE_TIME_ZONE = env.str("STORE_TIME_ZONE", default="UTC")
+
+# Durations of the order table; a category may override the last three.
+ORDER_RESPOND_HOURS = env.int("ORDER_RESPOND_HOURS", default=24)
+ORDER_DELIVER_HOURS = env.int("ORDER_DELIVER_HOURS", default=24)
+ORDER_INSPECT_HOURS = env.int("ORDER_INSPECT_HOURS", default=48)
+ORDER_WARRANTY_DAYS = env.int("ORDER_WARRANTY_DAYS", default=7)
+# The seller's fee until the first FeePolicy row exists: basis points of the released share.
+FEE_BASIS_POINTS = env.int("FEE_BASIS_POINTS", default=800)
+LISTING_PRICE_MIN_MINOR = env.int("LISTING_PRICE_MIN_MINOR", default=100)
+LISTING_PRICE_MAX_MINOR = env.int("LISTING_PRICE_MAX_MINOR", default=5_000_000)
+DEPOSIT_MIN_MINOR = env.int("DEPOSIT_MIN_MINOR", default=500)
+DEPOSIT_MAX_MINOR = env.int("DEPOSIT_MAX_MINOR", default=10_000_000)
+DEPOSIT_REVIEW_HOURS = env.int("DEPOSIT_REVIEW_HOURS", default=12)
+DEPOSIT_CLAIM_MINUTES = env.int("DEPOSIT_CLAIM_MINUTES", default=15)
+WITHDRAWAL_MIN_MINOR = env.int("WITHDRAWAL_MIN_MINOR", default=1_000)
+PAYOUT_COOL_OFF_HOURS = env.int("PAYOUT_COOL_OFF_HOURS", default=0 if DEBUG or TESTING else 24)
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 1024 * 1024)
+# 40 Mpx: above any phone's photo sold today at full size, below what exhausts a small worker when decoded.
+UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", default=40_000_000)
+
+# Keys that wrap the data key of each credential: "id:base64 of 32 bytes", newest first. `manage.py rotate_keys`.
+CREDENTIAL_KEYS = env.list(
+    "CREDENTIAL_KEYS", default=["test:" + "dGVzdC1vbmx5LWtleS10ZXN0LW9ubHkta2V5LTMyYnk="] if TESTING else []
+)
+if not CREDENTIAL_KEYS:
+    raise ImproperlyConfigured(
+        "CREDENTIAL_KEYS is not set. Set it to `k1:` and 32 random bytes in base64, for example from "
+        "`openssl rand -base64 32`. See .env.example; `make run` makes one for a laptop."
+    )
+
+# ---------------------------------------------------------------- applications
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_cotton",
+    "django_htmx",
+    "django_prometheus",
+    "heroicons",
+    "csp",
+    "accountsstore",
+    "accounts",
+    "uploads",
+    "listings",
+    "payments",
+    "chat",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "accountsstore.middleware.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accountsstore.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.DoorMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accountsstore.middleware.StoreErrorMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "accountsstore.urls"
+WSGI_APPLICATION = "accountsstore.wsgi.application"
+ASGI_APPLICATION = "accountsstore.asgi.application"
+AUTH_USER_MODEL = "accounts.User"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "accountsstore" / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            # Cotton reads the component tags; cached, so that a template is compiled once per process.
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django_cotton.cotton_loader.Loader",
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ]
+            if not DEBUG or TESTING
+            else [
+                "django_cotton.cotton_loader.Loader",
+                "django.template.loaders.filesystem.Loader",
+                "django.template.loaders.app_directories.Loader",
+            ],
+            "builtins": ["django_cotton.templatetags.cotton", "django.templatetags.i18n", "django.templatetags.static"],
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "accountsstore.context.store",
+            ],
+        },
+    }
+]
+
+# ---------------------------------------------------------------- database
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'store.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"] |= {
+        # Measured with 3 processes x 12 threads: IMMEDIATE and a 20 s wait gave no "database is locked".
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        },
+        "TEST": {"NAME": VAR_DIR / "test" / "store.sqlite3"},
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---------------------------------------------------------------- Redis: realtime, cache, limits, presence, jobs
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py's default socket timeout of 5 s would end a subscription without traffic.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+    }
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"},
+    "limits": {
+        "BACKEND": "accountsstore.cache.FailOpenRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "limit",
+    },
+}
+RATELIMIT_USE_CACHE = "limits"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "accountsstore.tasks.mail_send": {"queue": "mail"},
+    "uploads.tasks.*": {"queue": "images"},
+    "payments.tasks.*": {"queue": "money"},
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
+
+# ---------------------------------------------------------------- people
+AUTHENTICATION_BACKENDS = [
+    "accounts.backends.StoreAuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+] + [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}}]
+LOGIN_URL = reverse_lazy("account_login")
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_USERNAME_MIN_LENGTH = 3
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "staff", "support", "store", "system", "escrow", "me"]
+ACCOUNT_FORMS = {"signup": "accounts.forms.SignUpForm"}
+
+# ---------------------------------------------------------------- mail
+if env.str("EMAIL_URL", default=""):
+    vars().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = VAR_DIR / "mail"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{STORE_NAME} <no-reply@store.example>")
+EMAIL_TIMEOUT = 10
+
+# ---------------------------------------------------------------- files
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "accountsstore" / "static"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder", "django.contrib.staticfiles.finders.AppDirectoriesFinder"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or TESTING
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG or TESTING
+WHITENOISE_AUTOREFRESH = DEBUG
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FILES = 12
+
+# ---------------------------------------------------------------- languages
+USE_I18N = True
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+LOCALE_PATHS = [BASE_DIR / "accountsstore" / "locale"]
+
+# ---------------------------------------------------------------- security
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+# django-unfold evaluates expressions in its pages (Alpine): the admin alone may.
+ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
+    "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+HTTPS = env.bool("HTTPS", default=not (DEBUG or TESTING))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = False  # nginx redirects
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+# Only set behind a proxy that overwrites the header (deploy/nginx does).
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if env.bool("BEHIND_PROXY", default=False) else 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+
+# ---------------------------------------------------------------- logs
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"()": "accountsstore.logs.PlainFormatter"},
+        "json": {"()": "accountsstore.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": env.str("LOG_FORMAT", default="plain" if DEBUG or TESTING else "json"),
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+        "daphne.http_protocol": {"level": "WARNING"},
+        "PIL": {"level": "INFO"},
+    },
+}
+
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    MEDIA_ROOT = VAR_DIR / "test" / "media"
+    EMAIL_FILE_PATH = VAR_DIR / "test" / "mail"

@@ -1,0 +1,132 @@
+"""Talk: conversations, messages, notifications."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accountsstore.models import Row
+
+
+class Conversation(Row):
+    """A thread. `last_seq` counts its messages without a gap; taking the next number decides every race."""
+
+    class Kind(models.TextChoices):
+        ORDER = "order", _("Order")
+        DIRECT = "direct", _("Direct")
+        TICKET = "ticket", _("Support")
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    # "order:<id>", "direct:<smaller user id>:<larger>", "listing:<id>:<buyer>": one conversation each.
+    subject = models.CharField(max_length=120, unique=True)
+    title = models.CharField(max_length=120, blank=True)
+    is_locked = models.BooleanField(default=False)
+    last_seq = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["subject"], name="conversation_subject")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def get_absolute_url(self) -> str:
+        return reverse("chat:conversation", args=[self.id.hex])
+
+
+class Participant(Row):
+    """A person in a conversation, and how far they have come. Receipts only ever grow."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="participants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    # Copies of the conversation's last message, so that a person's list is one indexed read.
+    last_seq = models.PositiveBigIntegerField(default=0)
+    last_text = models.CharField(max_length=140, blank=True)
+    last_message_at = models.DateTimeField(null=True, blank=True)
+    read_seq = models.PositiveBigIntegerField(default=0)
+    delivered_seq = models.PositiveBigIntegerField(default=0)
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "user"], name="participant_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-last_message_at"], name="participant_list"),
+            models.Index(fields=["conversation", "user"], name="participant_pair"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} {self.user_id}"
+
+    @property
+    def unread(self) -> int:
+        return max(self.last_seq - self.read_seq, 0)
+
+
+class Message(Row):
+    class Kind(models.TextChoices):
+        TEXT = "text", _("Text")
+        # Written by the store: "Delivered. The check period has started."
+        SYSTEM = "system", _("Event")
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    seq = models.PositiveBigIntegerField()
+    # Empty for the store itself.
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # "<sender id or "store">:<id made by the client, or the event's>": sending twice is sending once.
+    dedupe_key = models.CharField(max_length=80)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.TEXT)
+    body = models.TextField(max_length=4000)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq_once"),
+            models.UniqueConstraint(fields=["conversation", "dedupe_key"], name="message_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation", "-seq"], name="message_newest"),
+            models.Index(fields=["conversation", "dedupe_key"], name="message_dedupe"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} {self.seq}"
+
+    @property
+    def client_id(self) -> str:
+        return self.dedupe_key.partition(":")[2]
+
+
+class Notification(Row):
+    """Something a person should know. The text is made when it is shown, in their language, from kind and params."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
+    kind = models.CharField(max_length=40)
+    params = models.JSONField(default=dict)
+    url = models.CharField(max_length=200, blank=True)
+    # One happening notifies once, however often its event is handled.
+    dedupe_key = models.CharField(max_length=160, unique=True)
+    is_read = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["user", "-created_at"], name="notification_list"),
+            models.Index(fields=["user", "is_read"], name="notification_unread"),
+            models.Index(fields=["dedupe_key"], name="notification_dedupe"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.user_id}"
+
+
+class NotificationPreference(Row):
+    """Which kinds of mail a person does not want. Mails about security and money decisions cannot be switched off."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    muted_kinds = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"

@@ -1,0 +1,5 @@
+"""The store's one WebSocket."""
+
+from django.urls import URLPattern
+
+websocket_urlpatterns: list[URLPattern] = []

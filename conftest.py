@@ -1,0 +1,64 @@
+"""Fixtures for every app: the people, and the jobs of the worker."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import caches
+
+from accounts.models import User
+from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
+from accountsstore import outbox
+from accountsstore.models import OutboxEvent, OutboxMail
+
+
+@pytest.fixture
+def buyer(db: None) -> User:
+    return UserFactory(username="amal", display_name="Amal")
+
+
+@pytest.fixture
+def seller(db: None) -> User:
+    """Approved to sell."""
+    return SellerFactory(username="northpine")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Signed in, with nothing to do with the others."""
+    return UserFactory(username="stranger")
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Holds every permission."""
+    return StaffFactory(username="ines")
+
+
+@pytest.fixture
+def second_staff(db: None) -> User:
+    return StaffFactory(username="jonas")
+
+
+@pytest.fixture
+def run_jobs() -> Callable[[], None]:
+    """Do what the worker does with the outboxes, until they are empty."""
+
+    def run() -> None:
+        for _ in range(20):
+            events = list(OutboxEvent.objects.filter(pending=True).order_by("created_at"))
+            mails = list(OutboxMail.objects.filter(pending=True))
+            if not events and not mails:
+                return
+            for row in events:
+                outbox.event_handle_now(row.pk.hex)
+            for mail in mails:
+                outbox.mail_send_now(mail.pk.hex)
+        raise AssertionError("the outbox does not empty: jobs keep making jobs")
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> None:
+    """Rate limits and caches of one test must not reach the next."""
+    caches["default"].clear()

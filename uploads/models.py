@@ -1,0 +1,97 @@
+"""Files: what was stored, for what, and who looked."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accountsstore.models import Row
+
+
+class StoredFile(Row):
+    """A file somebody gave us. Pictures are always decoded and written anew; nothing is served before `clean`."""
+
+    class Purpose(models.TextChoices):
+        LISTING_IMAGE = "listing_image", _("Listing photo")
+        AVATAR = "avatar", _("Profile picture")
+        PAYMENT_PROOF = "payment_proof", _("Payment proof")
+        CHAT = "chat", _("Chat attachment")
+        DISPUTE = "dispute", _("Dispute evidence")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("Being checked")
+        CLEAN = "clean", _("Ready")
+        REJECTED = "rejected", _("Rejected")
+        DELETED = "deleted", _("Deleted")
+
+    PUBLIC: ClassVar = [Purpose.LISTING_IMAGE, Purpose.AVATAR]
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="files")
+    purpose = models.CharField(max_length=16, choices=Purpose.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    original_name = models.CharField(max_length=120, blank=True)
+    mime = models.CharField(max_length=40)
+    size_bytes = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    # Storage key of the original, and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
+    storage_key = models.CharField(max_length=200)
+    variants = models.JSONField(default=dict, blank=True)
+    # "deposit:<id>", "listing:<id>": set once; an attached file is never replaced.
+    attached_to = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        permissions: ClassVar = [("view_proof", "Can look at payment proofs")]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "purpose", "-created_at"], name="file_owner"),
+            models.Index(fields=["sha256", "purpose"], name="file_sha256"),
+            models.Index(fields=["attached_to"], name="file_attached"),
+            models.Index(fields=["state", "created_at"], name="file_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"
+
+    @property
+    def is_public(self) -> bool:
+        return self.purpose in self.PUBLIC
+
+
+class FingerprintBand(Row):
+    """A slice of a picture's perceptual hash: pictures that share a slice may look the same.
+
+    128 bits in 8 slices: two pictures that differ in at most 7 bits share at least one (pigeonhole).
+    """
+
+    file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="bands")
+    purpose = models.CharField(max_length=16)
+    # "<position>:<4 hex digits>"
+    band = models.CharField(max_length=8)
+    # The whole hash, so that the distance needs no second look-up.
+    fingerprint = models.CharField(max_length=32)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["band", "purpose", "-created_at"], name="fingerprint_band")]
+
+    def __str__(self) -> str:
+        return self.band
+
+
+class FileAccess(Row):
+    """Somebody other than the owner looked at a private file."""
+
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="accesses")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    ip = models.CharField(max_length=45, blank=True)
+
+    class Meta:
+        verbose_name = _("file access")
+        verbose_name_plural = _("file accesses")
+        indexes: ClassVar = [models.Index(fields=["file", "-created_at"], name="fileaccess_file")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.file_id}"
