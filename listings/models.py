@@ -170,10 +170,10 @@ class Listing(Row):
 
 
 class ListingTerm(Row):
-    """A normalised word of a listing's title, category, attributes or description: the index of the text search."""
+    """A normalised word of a listing, or one of its facet values: the index of the search. See `listings.words`."""
 
     listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="terms")
-    term = models.CharField(max_length=40)
+    term = models.CharField(max_length=110)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["term", "listing"], name="listing_term_once")]
@@ -309,10 +309,19 @@ class ListingReport(Row):
     text = models.TextField(max_length=1000, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     decision = models.CharField(max_length=300, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("report")
         verbose_name_plural = _("reports")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["listing", "reporter"], condition=models.Q(state="open"), name="one_open_report"
+            )
+        ]
         indexes: ClassVar = [models.Index(fields=["state", "created_at"], name="report_queue")]
 
     def __str__(self) -> str:
@@ -341,3 +350,19 @@ class SellerFigures(Row):
     @property
     def dispute_rate_text(self) -> str:
         return f"{100 * self.orders_disputed / self.orders_finished:.1f} %" if self.orders_finished else ""
+
+
+class StoreFigures(Row):
+    """The store's last 30 days for the home page. Computed from orders by the clock; one row."""
+
+    key = models.CharField(max_length=10, unique=True, default="store")
+    orders_finished = models.PositiveIntegerField(default=0)
+    orders_disputed = models.PositiveIntegerField(default=0)
+    refunded_minor = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3)
+    median_delivery_seconds = models.PositiveIntegerField(null=True, blank=True)
+    listings_active = models.PositiveIntegerField(default=0)
+    sellers_active = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.key

@@ -508,19 +508,3 @@ class Withdrawal(Row):
 
     def __str__(self) -> str:
         return self.code
-
-
-class StoreFigures(Row):
-    """The store's last 30 days for the home page. Computed from orders by the clock; one row."""
-
-    key = models.CharField(max_length=10, unique=True, default="store")
-    orders_finished = models.PositiveIntegerField(default=0)
-    orders_disputed = models.PositiveIntegerField(default=0)
-    refunded_minor = models.BigIntegerField(default=0)
-    currency = models.CharField(max_length=3)
-    median_delivery_seconds = models.PositiveIntegerField(null=True, blank=True)
-    listings_active = models.PositiveIntegerField(default=0)
-    sellers_active = models.PositiveIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return self.key

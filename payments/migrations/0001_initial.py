@@ -18,24 +18,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='StoreFigures',
-            fields=[
-                ('id', models.UUIDField(db_column='_id', default=accountsstore.db.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('key', models.CharField(default='store', max_length=10, unique=True)),
-                ('orders_finished', models.PositiveIntegerField(default=0)),
-                ('orders_disputed', models.PositiveIntegerField(default=0)),
-                ('refunded_minor', models.BigIntegerField(default=0)),
-                ('currency', models.CharField(max_length=3)),
-                ('median_delivery_seconds', models.PositiveIntegerField(blank=True, null=True)),
-                ('listings_active', models.PositiveIntegerField(default=0)),
-                ('sellers_active', models.PositiveIntegerField(default=0)),
-            ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
             name='DepositMethod',
             fields=[
                 ('id', models.UUIDField(db_column='_id', default=accountsstore.db.uuid7, editable=False, primary_key=True, serialize=False)),
