@@ -78,7 +78,9 @@ class CategoryField(Row):
     label_en = models.CharField(_("label (English)"), max_length=60)
     label_ar = models.CharField(_("label (Arabic)"), max_length=60, blank=True)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.TEXT)
-    choices = models.TextField(_("choices, one a line"), blank=True)
+    choices = models.TextField(
+        _("choices"), blank=True, help_text=_("One a line. The Arabic text may follow a bar: Europe | أوروبا")
+    )
     is_required = models.BooleanField(_("required"), default=True)
     # Offered as a filter in search (choice and yes/no attributes).
     is_facet = models.BooleanField(_("filter in search"), default=False)
@@ -101,8 +103,18 @@ class CategoryField(Row):
         return in_language(self.label_en, self.label_ar)
 
     @property
+    def choice_labels(self) -> dict[str, str]:
+        """{stored value: text in the reader's language}, in order."""
+        labels = {}
+        for line in self.choices.splitlines():
+            english, _, arabic = (part.strip() for part in line.partition("|"))
+            if english:
+                labels[english] = in_language(english, arabic)
+        return labels
+
+    @property
     def choice_list(self) -> list[str]:
-        return [line.strip() for line in self.choices.splitlines() if line.strip()]
+        return list(self.choice_labels)
 
 
 class Listing(Row):
