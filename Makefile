@@ -1,0 +1,29 @@
+# The commands of this repository. Each one prepares what it needs and does nothing that is already done.
+
+# The address `make run` listens on is http://localhost:$(PORT)
+PORT ?= 8000
+export PORT
+
+.PHONY: help run test check format lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## Start the store on this machine (PORT=8001 moves it); Ctrl-C stops it
+	@deploy/local/run
+
+test: ## Run every check and every test
+	@deploy/local/test
+
+check: ## Run the checks that need no test: lint, format, imports, types, templates, migrations
+	@deploy/local/check
+
+format: ## Format the code and fix what the linter can fix
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+lock: ## Compile requirements/*.in to locks with hashes (UPGRADE=1 takes the newest versions)
+	@deploy/local/lock
+
+clean: ## Remove what was built; keep .venv and the data in var/
+	@rm -rf accountsstore/static/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var/static var/test
+	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name '*.mo' \) -print0 | xargs -0 rm -rf

@@ -1,0 +1,28 @@
+# Sourced by `test`: what the browser tests need from Debian. Root gets it installed; everybody else is told.
+
+missing_packages() {
+    command -v chromium >/dev/null || echo chromium
+    # Without it, Arabic in the screenshots would be a row of boxes wherever the page's own font does not apply.
+    [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
+}
+
+# packages: sets $left_out to the pytest marker expression that leaves out what cannot run here
+packages() {
+    left_out=
+    missing=$(missing_packages | tr '\n' ' ')
+    if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "      installing $missing"
+        # shellcheck disable=SC2086  # one word per package
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $missing; } \
+            >var/packages.log 2>&1 || { cat var/packages.log; return 1; }
+        missing=$(missing_packages | tr '\n' ' ')
+    fi
+    [ -n "$missing" ] || return 0
+    echo "      Missing Debian packages: $missing(as root: apt-get install $missing)"
+    case "$missing" in *chromium*)
+        echo "      Left out: the browser tests (marked \"browser\")."
+        left_out="not browser"
+        ;;
+    esac
+    [ "${CI:-}" != true ] || refuse "CI=true: a run that leaves tests out does not count. Install: $missing"
+}
