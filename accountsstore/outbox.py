@@ -19,6 +19,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accountsstore.clock import on_tick
 from accountsstore.db import in_atomic, on_commit
 from accountsstore.events import CATALOGUE, Event, user_group
 from accountsstore.models import OutboxEvent, OutboxMail
@@ -106,9 +107,9 @@ def event_handle_now(event_id: str) -> None:
     OutboxEvent.objects.filter(pk=row.pk).update(handled_at=timezone.now(), pending=False)
 
 
-def outbox_flush(now: datetime.datetime | None = None) -> int:
+@on_tick("outbox")
+def outbox_flush(now: datetime.datetime) -> int:
     """Send what a crash left unsent: events, then mails. Returns how many were tried. Safe to run twice at once."""
-    now = now or timezone.now()
     left = list(OutboxEvent.objects.filter(pending=True, created_at__lt=now - STRAGGLER_AGE).order_by("created_at")[:FLUSH_LIMIT])
     for row in left:
         event_send(row)
@@ -122,9 +123,10 @@ def outbox_flush(now: datetime.datetime | None = None) -> int:
     return len(left) + len(mails)
 
 
-def outbox_prune(now: datetime.datetime | None = None) -> None:
+@on_tick("outbox_prune", every_seconds=3600)
+def outbox_prune(now: datetime.datetime) -> None:
     """Delete finished rows older than a week."""
-    old = (now or timezone.now()) - KEEP
+    old = now - KEEP
     OutboxEvent.objects.filter(pending=False, created_at__lt=old).delete()
     OutboxMail.objects.filter(pending=False, created_at__lt=old).delete()
 

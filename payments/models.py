@@ -256,15 +256,13 @@ class Deadline(Row):
     owner = models.ForeignKey(USER, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     due_at = models.DateTimeField()
     is_open = models.BooleanField(default=True)
-    # The order went into dispute: the clock stands still here.
-    is_frozen = models.BooleanField(default=False)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("deadline")
         verbose_name_plural = _("deadlines")
         indexes: ClassVar = [
-            models.Index(fields=["is_open", "is_frozen", "due_at"], name="deadline_due"),
+            models.Index(fields=["is_open", "due_at"], name="deadline_due"),
             models.Index(fields=["order", "is_open"], name="deadline_order"),
             models.Index(fields=["subject", "is_open"], name="deadline_subject"),
             models.Index(fields=["key"], name="deadline_key"),
