@@ -59,3 +59,19 @@ class StoreErrorMiddleware:
         if request.path.startswith("/api/") or request.accepts("text/html") is False:
             return JsonResponse({"code": error.code, "detail": str(error)}, status=error.http_status)
         return render(request, "refused.html", {"error": error}, status=error.http_status)
+
+
+class ScriptedUploadMiddleware:
+    """Tells an upload sent by script where to go, instead of letting it follow the redirect unseen.
+
+    The browser then opens the page itself, so that its messages are shown to the person.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if "X-Upload" in request.headers and response.status_code in (302, 303):
+            return JsonResponse({"location": response.headers["Location"]})
+        return response
