@@ -31,6 +31,7 @@ class Programs:
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env | {"PYTHONUNBUFFERED": "1"}
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._logs: dict[str, str] = {}
         self._readers: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -47,8 +48,9 @@ class Programs:
         await asyncio.gather(*(_end(process) for process in processes[:1]))
         await asyncio.gather(*self._readers)
 
-    async def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a program that is to run until everything stops."""
+    async def start(self, name: str, command: Sequence[str], log: str = "the lines above") -> None:
+        """Start a program that is to run until everything stops. `log` is where it says what went wrong."""
+        self._logs[name] = log
         self._running[name] = await self._spawn(name, command)
 
     async def finish(self, name: str, command: Sequence[str]) -> None:
@@ -59,16 +61,14 @@ class Programs:
         finally:
             await _end(process)
         if process.returncode:
-            raise ProgramEnded(f"{name} failed (exit code {process.returncode}); its lines above say why.")
+            raise ProgramEnded(f"{name} failed (exit code {process.returncode}); see the lines above.")
 
     async def ready(self, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `is_ready()`, which may block a little (it runs in a thread). Raises ProgramEnded after `seconds`."""
+        """Wait until `is_ready()`, in a thread, as it may block. Raises ProgramEnded after `seconds`."""
         give_up = time.monotonic() + seconds
         while not await asyncio.to_thread(is_ready):
             if time.monotonic() > give_up:
-                raise ProgramEnded(
-                    f"{name} did not get ready within {seconds:.0f} seconds; its lines above may say why."
-                )
+                raise ProgramEnded(f"{name} was not ready after {seconds:.0f} seconds; see {self._logs[name]}.")
             await self._pause()
 
     async def watch(self) -> None:
@@ -89,7 +89,7 @@ class Programs:
             raise StopAsked
         for name, process in self._running.items():
             if process.returncode is not None:
-                raise ProgramEnded(f"{name} ended (exit code {process.returncode}); its lines above say why.")
+                raise ProgramEnded(f"{name} ended (exit code {process.returncode}); see {self._logs[name]}.")
 
     async def _spawn(self, name: str, command: Sequence[str]) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

@@ -71,7 +71,7 @@ translations() {
     done
 }
 
-# prepare LOCK: the four steps that every command begins with
+# prepare LOCK: the five steps that every command begins with
 prepare() {
     writable_folder
     step "Making the Python environment" virtual_environment

