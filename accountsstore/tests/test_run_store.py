@@ -178,8 +178,12 @@ asyncio.run(run())
 
     child = asyncio.run(kill_supervisor())
     give_up = time.monotonic() + 10
-    while is_running(child):
-        assert time.monotonic() < give_up, "the program runs on without its supervisor"
+    try:
+        while is_running(child):
+            assert time.monotonic() < give_up, "the program runs on without its supervisor"
+    finally:
+        if is_running(child):
+            os.kill(child, signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
