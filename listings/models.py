@@ -90,9 +90,7 @@ class CategoryField(Row):
         verbose_name = _("category field")
         verbose_name_plural = _("category fields")
         ordering: ClassVar = ["position", "key"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["category", "use", "key"], name="category_field_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["category", "use", "key"], name="category_field_once")]
         indexes: ClassVar = [models.Index(fields=["category", "position"], name="categoryfield_category")]
 
     def __str__(self) -> str:
@@ -148,6 +146,8 @@ class Listing(Row):
     asks_first = models.BooleanField(_("ask me before a sale"), default=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     state_reason = models.CharField(max_length=300, blank=True)
+    # What staff, or the seller's suspension, interrupted: the state to go back to.
+    state_before = models.CharField(max_length=10, choices=State.choices, blank=True)
     version = models.PositiveIntegerField(default=1)
     # Count of StockItems available; the items are the truth, a sale and a restock move both in one transaction.
     stock_count = models.IntegerField(default=0)
@@ -179,6 +179,19 @@ class Listing(Row):
     @property
     def is_buyable(self) -> bool:
         return self.state == self.State.ACTIVE and self.stock_count > 0
+
+    @property
+    def is_instant(self) -> bool:
+        return self.delivery == self.Delivery.STOCK
+
+    @property
+    def art_variant(self) -> int:
+        """Which of its category's three patterns stands in for a picture: always the same one."""
+        return self.id.int % 3 + 1
+
+    @property
+    def is_art_mirrored(self) -> bool:
+        return self.id.int % 2 == 1
 
 
 class ListingTerm(Row):
@@ -356,7 +369,7 @@ class SellerFigures(Row):
 
     @property
     def rating_text(self) -> str:
-        """"4.9", or nothing without reviews."""
+        """ "4.9", or nothing without reviews."""
         return f"{self.rating_sum / self.rating_count:.1f}" if self.rating_count else ""
 
     @property

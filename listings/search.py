@@ -1,0 +1,148 @@
+"""Finding listings: by words, category, price, delivery and the category's own facets.
+
+A listing's words and facet values stand in ListingTerm, so every condition is an index look-up. `_matching` is the one
+place that knows how the database combines them.
+"""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import QuerySet
+
+from accountsstore.paging import Page, page_of
+from listings.models import Category, CategoryField, Listing, ListingTerm
+from listings.words import facet_term, query_words
+
+# The sort's key in addresses → order of the rows; each has an index that ends in it.
+SORTS: dict[str, tuple[str, ...]] = {
+    "newest": ("-published_at", "-id"),
+    "cheapest": ("price_minor", "id"),
+    "dearest": ("-price_minor", "-id"),
+    "best-selling": ("-sold_count", "-id"),
+}
+# Counting stops here: "1,000+" helps as much as the exact figure and costs a hundredth of it.
+COUNT_LIMIT = 1_000
+FACETS_KEPT_SECONDS = 30
+# Sorts behind every letter: the end of the range of words that begin with a prefix.
+_LAST = "\U0010ffff"
+# The delivery among the choices; keys of attributes begin with a letter.
+DELIVERY = "_delivery"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is looked for. `choices` is {DELIVERY or facet key: chosen values}: any of the values, all of the keys."""
+
+    text: str = ""
+    category: Category | None = None
+    price_min: int | None = None
+    price_max: int | None = None
+    choices: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    sort: str = "newest"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figures:
+    """How many match, and how many each facet value would leave. `capped`: these are the least, there may be more."""
+
+    total: int
+    capped: bool
+    by_value: dict[str, dict[str, int]]
+
+
+def listing_search(search: Search, cursor: str = "") -> Page[Listing]:
+    """One page of matching listings, with category, seller, figures and cover at hand; see `accountsstore.paging`."""
+    rows = _matching(search).prefetch_related("category__fields", "cover", "seller__figures")
+    return page_of(rows, SORTS.get(search.sort, SORTS["newest"]), cursor)
+
+
+def on_sale() -> QuerySet[Listing]:
+    """What visitors see in lists."""
+    closed = list(Category.objects.filter(is_allowed=False).values_list("pk", flat=True))
+    rows = Listing.objects.filter(state=Listing.State.ACTIVE)
+    return rows.exclude(category_id__in=closed) if closed else rows
+
+
+def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
+    """The listings on sale that fit, unsorted. `facets=False` leaves the choices aside."""
+    rows = on_sale()
+    if search.category is not None:
+        below = list(Category.objects.filter(parent=search.category).values_list("pk", flat=True))
+        own = search.category.pk
+        rows = rows.filter(category_id__in=[own, *below]) if below else rows.filter(category_id=own)
+    if search.price_min is not None:
+        rows = rows.filter(price_minor__gte=search.price_min)
+    if search.price_max is not None:
+        rows = rows.filter(price_minor__lte=search.price_max)
+    *whole, last = query_words(search.text) or [""]
+    for word in whole:
+        rows = _with_terms(rows, term=word)
+    if last:
+        # The last word may not be typed to its end yet.
+        rows = _with_terms(rows, term__gte=last, term__lt=last + _LAST)
+    for key, values in search.choices.items() if facets else ():
+        if key == DELIVERY:
+            rows = rows.filter(delivery__in=values)
+        else:
+            rows = _with_terms(rows, term__in=[facet_term(key, value) for value in values])
+    return rows
+
+
+def _with_terms(rows: QuerySet[Listing], **condition: Any) -> QuerySet[Listing]:
+    return rows.filter(pk__in=ListingTerm.objects.filter(**condition).values("listing_id"))
+
+
+# ---------------------------------------------------------------- figures beside the facets
+
+
+def search_figures(search: Search, facets: list[CategoryField]) -> Figures:
+    """Counts over at most 1,000 matches, kept for half a minute."""
+    category = search.category.pk if search.category else None
+    asked = [query_words(search.text), category, search.price_min, search.price_max, sorted(search.choices.items())]
+    key = "listings.figures:" + hashlib.sha256(repr(asked).encode()).hexdigest()
+    figures: Figures | None = cache.get(key)
+    if figures is None:
+        figures = _count(search, facets)
+        cache.set(key, figures, FACETS_KEPT_SECONDS)
+    return figures
+
+
+def _count(search: Search, facets: list[CategoryField]) -> Figures:
+    total = _matching(search).order_by()[: COUNT_LIMIT + 1].count()
+    # The choices are left aside in the query and applied here, so that each facet counts what the others leave.
+    sample = dict(_matching(search, facets=False).order_by().values_list("pk", "delivery")[: COUNT_LIMIT + 1])
+    held: dict[Any, dict[str, str]] = {pk: {DELIVERY: delivery} for pk, delivery in sample.items()}
+    terms = {facet_term(f.key, value): (f.key, value) for f in facets for value in facet_values(f)}
+    rows = ListingTerm.objects.filter(listing_id__in=list(held), term__in=list(terms)) if terms else ()
+    for listing_id, term in rows.values_list("listing_id", "term") if terms else ():
+        key, value = terms[term]
+        held[listing_id][key] = value
+    keys = [DELIVERY, *(field.key for field in facets)]
+    by_value: dict[str, dict[str, int]] = {}
+    for key in keys:
+        others = [(k, values) for k, values in search.choices.items() if k != key]
+        by_value[key] = dict(
+            Counter(
+                values_of[key]
+                for values_of in held.values()
+                if key in values_of and all(values_of.get(k) in chosen for k, chosen in others)
+            )
+        )
+    return Figures(total=min(total, COUNT_LIMIT), capped=len(sample) > COUNT_LIMIT, by_value=by_value)
+
+
+def facet_fields(category: Category | None) -> list[CategoryField]:
+    """The category's attributes that a search may be narrowed by."""
+    if category is None:
+        return []
+    kinds = [CategoryField.Kind.CHOICE, CategoryField.Kind.YES_NO]
+    wanted = category.fields.filter(use=CategoryField.Use.ATTRIBUTE, is_facet=True, kind__in=kinds)
+    return list(wanted.order_by("position", "key"))
+
+
+def facet_values(field: CategoryField) -> list[str]:
+    """The values of a facet as they stand in addresses and terms."""
+    return ["True", "False"] if field.kind == CategoryField.Kind.YES_NO else field.choice_list
