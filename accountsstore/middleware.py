@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accountsstore import health
 from accountsstore.errors import StoreError
@@ -58,7 +59,9 @@ class StoreErrorMiddleware:
             return None
         if request.path.startswith("/api/") or request.accepts("text/html") is False:
             return JsonResponse({"code": error.code, "detail": str(error)}, status=error.http_status)
-        return render(request, "refused.html", {"error": error}, status=error.http_status)
+        came_from = request.headers.get("Referer", "")
+        back = came_from if url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure()) else ""
+        return render(request, "refused.html", {"error": error, "back": back}, status=error.http_status)
 
 
 class ScriptedUploadMiddleware:
