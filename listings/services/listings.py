@@ -192,6 +192,7 @@ def listing_remove(*, listing: Listing, seller: User) -> None:
     # Without its fingerprint a credential may be loaded again elsewhere: it was never shown to anybody.
     taken_back = available.update(state=StockItem.State.WITHDRAWN, fingerprint=None)
     stock_recount(listing, -taken_back)
+    listing.refresh_from_db()
     ListingTerm.objects.filter(listing=listing).delete()
 
 

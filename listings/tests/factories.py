@@ -8,6 +8,7 @@ from factory.django import DjangoModelFactory
 from accounts.tests.factories import SellerFactory
 from accountsstore.codes import new_code
 from listings.models import Category, CategoryField, Listing
+from listings.services.listings import listing_index
 from listings.services.stock import stock_add_manual, stock_load
 
 
@@ -68,7 +69,7 @@ class ListingFactory(DjangoModelFactory[Listing]):
 
     seller = factory.SubFactory(SellerFactory)
     category = factory.SubFactory(CategoryFactory)
-    title = factory.Sequence(lambda n: f"Level {n} knight, three mounts")
+    title = factory.Sequence(lambda n: f"Knight of level {n}, three mounts")
     description = "Raised over two seasons. The mail address comes with it."
     price_minor = 2500
     state = Listing.State.ACTIVE
@@ -86,5 +87,6 @@ class ListingFactory(DjangoModelFactory[Listing]):
             stock_load(listing=listing, seller=listing.seller, credentials=credentials)
         elif credentials is None and stock:
             stock_add_manual(listing=listing, seller=listing.seller, count=stock)
+        listing_index(listing)
         listing.refresh_from_db()
         return listing

@@ -1,0 +1,240 @@
+import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import User
+from accounts.tests.factories import SellerFactory
+from accountsstore.paging import page_of
+from listings.models import Category, Listing, SellerFigures
+from listings.search import DELIVERY, SORTS, Search, facet_fields, listing_search, search_figures
+from listings.services.listings import listing_pause, listing_update
+from listings.tests.factories import CategoryFactory, ListingFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def titles(**asked: Any) -> list[str]:
+    return [listing.title for listing in listing_search(Search(**asked)).items]
+
+
+def found(**asked: Any) -> set[Any]:
+    return {listing.pk for listing in listing_search(Search(**asked)).items}
+
+
+# ---------------------------------------------------------------- what is found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "knight",
+        "KNIGHT café",
+        "Cafe",
+        "emberf",
+        "europe 62",
+        "seasons",
+        "game accounts",
+        "أوروبا",
+        "اوروبا",
+        "الاوروبا",
+        "",
+    ],
+)
+def test_a_listing_is_found_by_title_category_attributes_and_description(text: str) -> None:
+    category = CategoryFactory()
+    listing = ListingFactory(
+        category=category,
+        title="Knight at the Café",
+        attributes={"game": "Emberfall", "level": 62, "region": "Europe", "email_included": True},
+        description="Raised over two seasons.",
+    )
+    ListingFactory(category=CategoryFactory(name_en="Music"), title="Quiet plan", description="Twelve months.")
+    assert listing.pk in found(text=text)
+    if text:
+        assert found(text=text) == {listing.pk}
+
+
+@pytest.mark.parametrize("text", ["knight dragon", "nigh", "knigh mounts x", "2500"])
+def test_every_word_must_match_and_only_the_last_may_be_a_beginning(text: str) -> None:
+    ListingFactory(title="Knight with three mounts")
+    assert titles(text=text) == []
+
+
+def test_arabic_is_found_in_any_spelling() -> None:
+    listing = ListingFactory(title="حساب لُعبة إلكترونيّة مستوى ٦٢")
+    for text in ("الحساب لعبه", "الكترونية", "مستوي 62", "حســاب"):
+        assert found(text=text) == {listing.pk}, text
+
+
+def test_a_changed_listing_is_found_by_its_new_words_alone(seller: User) -> None:
+    listing = ListingFactory(seller=seller, title="Knight with three mounts")
+    listing_update(
+        listing=listing,
+        seller=seller,
+        expected_version=1,
+        title="Ranger with one owl",
+        description=listing.description,
+        price_minor=2500,
+        attributes={},
+        delivery="manual",
+        asks_first=False,
+    )
+    assert found(text="owl") == {listing.pk}
+    assert found(text="knight") == set()
+
+
+def test_only_what_is_on_sale_in_an_allowed_category_is_found(seller: User) -> None:
+    shown = ListingFactory(seller=seller)
+    for state in ("draft", "paused", "sold_out", "rejected", "removed"):
+        ListingFactory(seller=seller, state=state, stock=0)
+    closed = ListingFactory()
+    Category.objects.filter(pk=closed.category_id).update(is_allowed=False)
+    assert found() == {shown.pk}
+    listing_pause(listing=shown, seller=seller)
+    assert found() == set()
+
+
+def test_price_delivery_category_and_facets_narrow_the_search() -> None:
+    category = CategoryFactory()
+    child = CategoryFactory(parent=category)
+    a = ListingFactory(category=category, price_minor=1000, attributes={"region": "Europe", "email_included": True})
+    b = ListingFactory(category=child, price_minor=2000, attributes={"region": "Americas", "email_included": False})
+    c = ListingFactory(category=category, price_minor=3000, from_stock=[{"login": "a", "password": "b"}])
+    other = ListingFactory(price_minor=2000)
+    assert found(category=category) == {a.pk, b.pk, c.pk}
+    assert found(category=child) == {b.pk}
+    assert found(price_min=2000, price_max=2000) == {b.pk, other.pk}
+    assert found(choices={DELIVERY: ("stock",)}) == {c.pk}
+    assert found(choices={"region": ("Europe", "Americas")}) == {a.pk, b.pk}
+    assert found(choices={"region": ("Europe", "Americas"), "email_included": ("False",)}) == {b.pk}
+    assert found(choices={"region": ("Nowhere",)}) == set()
+
+
+# ---------------------------------------------------------------- order and pages
+
+
+def many(count: int) -> list[Listing]:
+    """Pairs share price, sales and time: the id must settle their order."""
+    category, start = CategoryFactory(), timezone.now()
+    seller = SellerFactory()
+    return [
+        ListingFactory(
+            category=category,
+            seller=seller,
+            price_minor=1000 + number // 2,
+            sold_count=number // 2,
+            published_at=start - datetime.timedelta(days=1, seconds=number // 2),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("sort", list(SORTS))
+def test_pages_follow_each_other_without_gap_or_repeat_in_every_sort(sort: str) -> None:
+    many(11)
+    search = Search(sort=sort)
+    expected = list(Listing.objects.order_by(*SORTS[sort]).values_list("pk", flat=True))
+    seen: list[Any] = []
+    cursor, backwards = "", []
+    while True:
+        page = page_of(Listing.objects.all(), SORTS[search.sort], cursor, 5)
+        seen += [listing.pk for listing in page.items]
+        backwards.append(page)
+        if not page.next:
+            break
+        cursor = page.next
+    assert seen == expected
+    again = page_of(Listing.objects.all(), SORTS[sort], backwards[-1].previous, 5)
+    assert [x.pk for x in again.items] == [x.pk for x in backwards[-2].items]
+    assert page_of(Listing.objects.all(), SORTS[sort], again.previous, 5).previous == ""
+
+
+@pytest.mark.parametrize("sort", ["newest", "cheapest"])
+def test_listings_that_arrive_meanwhile_shift_no_page(sort: str) -> None:
+    rows = many(30)
+    first = listing_search(Search(sort=sort))
+    assert len(first.items) == 24
+    ListingFactory(category=rows[0].category, price_minor=500)  # new, and cheaper than all
+    second = listing_search(Search(sort=sort), first.next)
+    both = [listing.pk for listing in first.items + second.items]
+    assert len(both) == len(set(both)) == 30
+    assert second.next == ""
+
+
+def test_a_cursor_of_another_sort_gives_the_first_page() -> None:
+    many(30)
+    cursor = listing_search(Search(sort="cheapest")).next
+    wanted = [x.pk for x in listing_search(Search(sort="newest")).items]
+    assert [x.pk for x in listing_search(Search(sort="newest"), cursor).items] == wanted
+
+
+@given(cursor=st.text(max_size=200))
+def test_no_cursor_that_somebody_makes_up_raises(cursor: str) -> None:
+    listing_search(Search(), cursor)
+
+
+@given(text=st.text(max_size=300))
+def test_no_text_that_somebody_types_raises(text: str) -> None:
+    listing_search(Search(text=text))
+
+
+def test_a_tampered_cursor_gives_the_first_page() -> None:
+    many(30)
+    first = listing_search(Search())
+    for cursor in (first.next[:-3] + "aaa", "x" + first.next, first.next.split(":")[0]):
+        assert [x.pk for x in listing_search(Search(), cursor).items] == [x.pk for x in first.items]
+
+
+def test_a_page_costs_the_same_number_of_queries_for_one_row_and_for_twenty() -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            for listing in listing_search(Search(text="knight")).items:
+                assert listing.category.name
+                assert listing.seller.username
+                assert listing.cover is None
+                assert listing.seller.figures is not None
+                assert list(listing.category.fields.all())
+        return len(caught)
+
+    SellerFigures.objects.create(seller=ListingFactory().seller)
+    one = queries()
+    for _ in range(20):
+        SellerFigures.objects.create(seller=ListingFactory().seller)
+    assert queries() == one
+    assert len(listing_search(Search(text="knight")).items) == 21
+
+
+# ---------------------------------------------------------------- figures
+
+
+def test_figures_beside_a_facet_count_what_the_other_facets_leave() -> None:
+    category = CategoryFactory()
+    for region, email in (("Europe", True), ("Europe", False), ("Americas", True)):
+        ListingFactory(category=category, attributes={"region": region, "email_included": email})
+    ListingFactory(category=category, from_stock=[{"login": "a", "password": "b"}])
+    facets = facet_fields(category)
+    assert [field.key for field in facets] == ["region", "email_included"]
+    figures = search_figures(Search(category=category, choices={"region": ("Europe",)}), facets)
+    assert figures.total == 2
+    assert not figures.capped
+    assert figures.by_value == {
+        DELIVERY: {"manual": 2},
+        "region": {"Europe": 2, "Americas": 1},
+        "email_included": {"True": 1, "False": 1},
+    }
+
+
+def test_counting_stops_at_the_limit_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("listings.search.COUNT_LIMIT", 3)
+    category = CategoryFactory()
+    for _ in range(5):
+        ListingFactory(category=category, attributes={"region": "Europe"})
+    figures = search_figures(Search(category=category), facet_fields(category))
+    assert (figures.total, figures.capped) == (3, True)
+    assert figures.by_value["region"]["Europe"] <= 4
