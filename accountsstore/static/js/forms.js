@@ -34,7 +34,9 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const byHtmx = form.hasAttribute("hx-post");
-  if (form.method !== "post" && !byHtmx || event.defaultPrevented && !byHtmx) return;
+  // By attribute: a field called "method" would hide the form's own property.
+  const posts = form.getAttribute("method")?.toLowerCase() === "post";
+  if (!byHtmx && (!posts || event.defaultPrevented)) return;
   form.dataset.sending = "true";
   // A disabled button is not sent, so it is disabled after the browser has read the form.
   setTimeout(() => busy(event.submitter || form.querySelector("button:not([type=button])")));

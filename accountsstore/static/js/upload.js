@@ -3,7 +3,7 @@
 function sizeText(bytes) {
   const units = ["B", "kB", "MB"];
   let unit = 0;
-  while (bytes >= 1000 && unit < 2) { bytes /= 1000; unit += 1; }
+  while (bytes >= 1024 && unit < 2) { bytes /= 1024; unit += 1; }
   return `${bytes.toFixed(unit === 2 ? 1 : 0)} ${units[unit]}`;
 }
 
@@ -111,7 +111,8 @@ document.addEventListener("submit", (event) => {
   request.addEventListener("load", () => answer(form, request));
   request.addEventListener("error", () => stopped(form));
   request.addEventListener("abort", () => stopped(form, ""));
-  request.open("POST", form.action);
+  // By attribute: a field called "action" would hide the form's own property.
+  request.open("POST", event.submitter?.getAttribute("formaction") || form.getAttribute("action") || location.href);
   request.setRequestHeader("X-Upload", "progress");
   request.send(new FormData(form, event.submitter));
 });
