@@ -1,6 +1,9 @@
 """The ground floor's rows: the key every model has, and the two outboxes."""
 
+import datetime
+
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accountsstore.db import uuid7
@@ -14,6 +17,14 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+
+# A row this old was left behind by a crash, not merely on its way.
+STRAGGLER_AFTER = datetime.timedelta(seconds=10)
+
+
+def first_retry_at() -> datetime.datetime:
+    return timezone.now() + STRAGGLER_AFTER
 
 
 class OutboxEvent(Row):
@@ -31,9 +42,11 @@ class OutboxEvent(Row):
     frame_sent_at = models.DateTimeField(null=True, blank=True)
     handled_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    # When the clock tries again, later each time.
+    retry_at = models.DateTimeField(default=first_retry_at)
 
     class Meta:
-        indexes = [models.Index(fields=["pending", "created_at"], name="outboxevent_pending")]
+        indexes = [models.Index(fields=["pending", "retry_at"], name="outboxevent_pending")]
 
     def __str__(self) -> str:
         return f"{self.topic} {self.id}"
@@ -56,9 +69,10 @@ class OutboxMail(Row):
     last_error = models.CharField(max_length=300, blank=True)
     # While a worker sends it nobody else does; a killed worker's lease runs out.
     lease_until = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(default=first_retry_at)
 
     class Meta:
-        indexes = [models.Index(fields=["pending", "created_at"], name="outboxmail_pending")]
+        indexes = [models.Index(fields=["pending", "retry_at"], name="outboxmail_pending")]
 
     def __str__(self) -> str:
         return f"{self.template} {self.id}"

@@ -8,7 +8,7 @@ import datetime
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import kombu.exceptions
@@ -22,17 +22,15 @@ from django.utils import timezone
 from accountsstore.clock import on_tick
 from accountsstore.db import in_atomic, on_commit
 from accountsstore.events import CATALOGUE, Event, user_group
-from accountsstore.models import OutboxEvent, OutboxMail
+from accountsstore.models import STRAGGLER_AFTER, OutboxEvent, OutboxMail
 from accountsstore.realtime import group_send
 
 logger = logging.getLogger(__name__)
 
-# A row this old was left behind by a crash, not merely on its way.
-STRAGGLER_AGE = datetime.timedelta(seconds=10)
+LONGEST_WAIT = datetime.timedelta(hours=1)
 FLUSH_LIMIT = 500
 # Longer than the mail server's timeout, so that a lease never runs out under a live sender.
 MAIL_LEASE = datetime.timedelta(seconds=60)
-MAIL_TRIES = 3
 KEEP = datetime.timedelta(days=7)
 
 E = TypeVar("E", bound=Event)
@@ -97,38 +95,57 @@ def event_send(row: OutboxEvent) -> None:
 
 
 def event_handle_now(event_id: str) -> None:
-    """Run the subscribers of one event. Safe to repeat: each of them is."""
+    """Run the subscribers of one event. Safe to repeat: each of them is.
+
+    One that fails does not keep the others from running; the clock then runs all of them again, later each time.
+    """
     row = OutboxEvent.objects.filter(pk=event_id).first()
     if row is None or row.handled_at is not None:
         return
     event = CATALOGUE[row.topic](**row.payload)
+    failed = False
     for handler in _subscribers[row.topic]:
-        handler(event, row.created_at)
-    OutboxEvent.objects.filter(pk=row.pk).update(handled_at=timezone.now(), pending=False)
+        try:
+            handler(event, row.created_at)
+        except Exception:
+            failed = True
+            logger.exception("subscriber failed", extra={"event_id": row.pk.hex, "handler": handler.__qualname__})
+    if not failed:
+        OutboxEvent.objects.filter(pk=row.pk).update(handled_at=timezone.now(), pending=False)
+
+
+def _left_behind(model: type[OutboxEvent] | type[OutboxMail], now: datetime.datetime) -> Iterator[Any]:
+    """Rows to try again, oldest first. One UPDATE puts off the next try, so two clocks take each row once."""
+    for row in model.objects.filter(pending=True, retry_at__lte=now).order_by("retry_at")[:FLUSH_LIMIT]:
+        wait = min(STRAGGLER_AFTER * 2 ** min(row.attempts, 10), LONGEST_WAIT)
+        if model.objects.filter(pk=row.pk, retry_at=row.retry_at).update(
+            retry_at=now + wait, attempts=F("attempts") + 1
+        ):
+            yield row
 
 
 @on_tick("outbox")
 def outbox_flush(now: datetime.datetime) -> int:
-    """Send what a crash left unsent: events, then mails. Returns how many were tried. Safe to run twice at once."""
-    left = list(OutboxEvent.objects.filter(pending=True, created_at__lt=now - STRAGGLER_AGE).order_by("created_at")[:FLUSH_LIMIT])
-    for row in left:
+    """Send what a crash or an outage left unsent: events, then mails. Returns how many were tried."""
+    tried = 0
+    for row in _left_behind(OutboxEvent, now):
         event_send(row)
-    mails = (
-        OutboxMail.objects.filter(pending=True, created_at__lt=now - STRAGGLER_AGE)
-        .order_by("created_at")
-        .values_list("pk", flat=True)[:FLUSH_LIMIT]
-    )
-    for mail_id in mails:
-        enqueue("accountsstore.tasks.mail_send", mail_id)
-    return len(left) + len(mails)
+        tried += 1
+    for mail in _left_behind(OutboxMail, now):
+        try:
+            enqueue("accountsstore.tasks.mail_send", mail.pk)
+        except AWAY:
+            logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex})
+        tried += 1
+    return tried
 
 
 @on_tick("outbox_prune", every_seconds=3600)
 def outbox_prune(now: datetime.datetime) -> None:
     """Delete finished rows older than a week."""
     old = now - KEEP
-    OutboxEvent.objects.filter(pending=False, created_at__lt=old).delete()
-    OutboxMail.objects.filter(pending=False, created_at__lt=old).delete()
+    OutboxEvent.objects.filter(pending=False, retry_at__lt=old).delete()
+    OutboxMail.objects.filter(pending=False, retry_at__lt=old).delete()
 
 
 def mail_send_now(mail_id: str) -> None:
@@ -140,7 +157,7 @@ def mail_send_now(mail_id: str) -> None:
     won = (
         OutboxMail.objects.filter(pk=mail_id, pending=True)
         .filter(Q(lease_until=None) | Q(lease_until__lt=now))
-        .update(lease_until=now + MAIL_LEASE, attempts=F("attempts") + 1)
+        .update(lease_until=now + MAIL_LEASE)
     )
     if not won:
         return

