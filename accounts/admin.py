@@ -6,7 +6,6 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -221,12 +220,6 @@ class AuditEventAdmin(StaffAdmin):
     search_fields = ("subject", "subject_text", "actor__username", "reason")
     ordering = ("-created_at",)
     fields = ("created_at", "actor", "action", "subject", "subject_text", "before", "after", "reason", "ip")
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup in ("subject", "actor__username") or super().lookup_allowed(lookup, value, request)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        return super().get_queryset(request).select_related("actor")
 
 
 @admin.register(Group)

@@ -1,16 +1,21 @@
-"""The door: a suspended person's next request ends the session and says why."""
+"""The door for suspended people, and the rules of the staff desk's pages."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from accounts.adapter import closed_door
 from accounts.models import User
 
 
 class DoorMiddleware:
-    """Django already treats a session of somebody inactive as nobody's; here the person learns it."""
+    """A suspended person's next request ends the session and says why.
+
+    Django already treats the session of somebody inactive as nobody's; here the person learns it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,3 +29,16 @@ class DoorMiddleware:
             if user is not None and not user.is_active:
                 return closed_door(request, user)
         return self.get_response(request)
+
+
+class StaffDeskMiddleware:
+    """django-unfold's pages evaluate expressions and carry inline styles: they alone get the wider content policy."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path.startswith(reverse("admin:index")):
+            response._csp_replace = settings.ADMIN_CONTENT_SECURITY_POLICY
+        return response

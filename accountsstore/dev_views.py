@@ -1,12 +1,16 @@
 """Pages for developers: only when DEBUG is on."""
 
 import datetime
+from pathlib import Path
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+
+from accountsstore.mailbox import mail_find, mails_newest
 
 
 class ExampleForm(forms.Form):
@@ -25,7 +29,23 @@ class ExampleForm(forms.Form):
 
 
 def mailbox(request: HttpRequest) -> HttpResponse:
-    return render(request, "dev/mailbox.html")
+    """What the store has mailed, newest first; `?to=` narrows it to an address."""
+    folder, to = _mail_folder(), request.GET.get("to", "")[:200]
+    return render(request, "dev/mailbox.html", {"mails": mails_newest(folder, to=to), "to": to})
+
+
+def mail(request: HttpRequest, key: str) -> HttpResponse:
+    found = mail_find(_mail_folder(), key)
+    if found is None:
+        raise Http404
+    return render(request, "dev/mailbox_mail.html", {"mail": found})
+
+
+def _mail_folder() -> Path:
+    """Where the file backend writes. With a real mail server there is no mailbox to look into."""
+    if not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+        raise Http404
+    return Path(settings.EMAIL_FILE_PATH)
 
 
 def components(request: HttpRequest) -> HttpResponse:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts import views as account_views
 from accountsstore import views
 
 urlpatterns = [
@@ -13,7 +14,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("account/", include("allauth.account.urls")),
     path("files/", include("uploads.urls")),
-    path("language/", views.language_set, name="set_language"),
+    path("language/", account_views.language_set, name="set_language"),
     path("help/", views.help_page, name="help"),
     path("terms/", views.terms, name="terms"),
     path("admin/", admin.site.urls),
@@ -25,6 +26,7 @@ if settings.DEBUG or settings.TESTING:
 
     urlpatterns += [
         path("dev/mail/", dev_views.mailbox, name="dev_mailbox"),
+        path("dev/mail/<str:key>/", dev_views.mail, name="dev_mail"),
         path("dev/components/", dev_views.components, name="dev_components"),
     ]
 
