@@ -1,0 +1,57 @@
+"""The seller's side: what needs doing, what was sold, what was earned."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from accounts.selectors import is_approved_seller
+from accountsstore.money import format_minor
+from listings.models import Listing, SellerFigures
+from payments.earnings import earnings
+from payments.models import Order
+from payments.order_lists import orders_todo, tab_count
+from payments.selectors import wallet_available
+from payments.views.orders import list_context
+
+
+def _has_sold(request: HttpRequest) -> bool:
+    return Order.objects.filter(seller=request.user).exists()
+
+
+@login_required
+@require_GET
+def desk(request: HttpRequest) -> HttpResponse:
+    """Soonest deadline first. Whoever may not sell yet is shown the way to it."""
+    if not is_approved_seller(request.user) and not _has_sold(request):
+        return redirect("accounts:apply")
+    rows = orders_todo(request.user)
+    context = {
+        "rows": rows,
+        "todo_count": tab_count(request.user, role="seller", tab="todo"),
+        "running_count": tab_count(request.user, role="seller", tab="running"),
+        "first_due": rows[0].order.due_at if rows else None,
+        "earnings": earnings(request.user),
+        "available": format_minor(wallet_available(request.user)),
+        "figures": SellerFigures.objects.filter(seller=request.user).first(),
+        "listings": list(
+            Listing.objects.filter(seller=request.user, state__in=Listing.PUBLIC)
+            .select_related("category", "cover")
+            .order_by("-created_at")[:6]
+        ),
+    }
+    return render(request, "payments/desk.html", context)
+
+
+@login_required
+@require_GET
+def sales_list(request: HttpRequest) -> HttpResponse:
+    """What the person sold."""
+    return render(request, "payments/sales.html", list_context(request, "seller"))
+
+
+@login_required
+@require_GET
+def earnings_page(request: HttpRequest) -> HttpResponse:
+    context = {"earnings": earnings(request.user), "available": format_minor(wallet_available(request.user))}
+    return render(request, "payments/earnings.html", context)
