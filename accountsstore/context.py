@@ -45,7 +45,6 @@ def store(request: HttpRequest) -> dict[str, Any]:
             "currency": settings.STORE_CURRENCY,
             "support_email": settings.STORE_SUPPORT_EMAIL,
             "terms_version": settings.TERMS_VERSION,
-            "upload_max_bytes": settings.UPLOAD_MAX_BYTES,
         },
         # An error page may be drawn before anybody is known.
         "counts": Counts(getattr(request, "user", None)),

@@ -59,8 +59,9 @@ class StoreErrorMiddleware:
             return None
         if request.path.startswith("/api/") or request.accepts("text/html") is False:
             return JsonResponse({"code": error.code, "detail": str(error)}, status=error.http_status)
-        came_from = request.headers.get("Referer", "")
-        back = came_from if url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure()) else ""
+        back = request.headers.get("Referer", "")
+        if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
+            back = ""
         return render(request, "refused.html", {"error": error, "back": back}, status=error.http_status)
 
 

@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select, Textarea
 from django.template.context import RequestContext
 from django.urls import NoReverseMatch, reverse
@@ -52,7 +53,7 @@ def widget_kind(field: BoundField) -> str:
     return "input"
 
 
-_WIDGET_CLASSES = {"textarea": "textarea", "select": "select", "checkbox": "checkbox", "file": "sr-only", "input": "input"}
+_OWN_CLASS = {"file": "sr-only", "choices": "", "hidden": ""}
 
 
 @register.simple_tag
@@ -61,12 +62,19 @@ def widget(field: BoundField, attrs: Any = None, css: str | None = None, describ
     own: dict[str, Any] = dict(attrs.attrs_dict()) if hasattr(attrs, "attrs_dict") else dict(attrs or {})
     classes = [
         field.field.widget.attrs.get("class", ""),
-        _WIDGET_CLASSES.get(widget_kind(field), "") if css is None else css,
+        # daisyUI names its classes as we name the kinds.
+        _OWN_CLASS.get(widget_kind(field), widget_kind(field)) if css is None else css,
         own.pop("class", ""),
     ]
     own["class"] = " ".join(name for name in classes if name)
     own["aria-describedby"] = " ".join(part for part in (described_by, field.aria_describedby) if part) or None
     return field.as_widget(attrs={key: value for key, value in own.items() if value is not None})
+
+
+@register.filter
+def or_upload_limit(max_bytes: int | None) -> int:
+    """`max_bytes`, or the store's limit for a file."""
+    return max_bytes or settings.UPLOAD_MAX_BYTES
 
 
 # ---------------------------------------------------------------- time
@@ -109,7 +117,7 @@ def seconds_since(start: datetime.datetime, end: datetime.datetime | None = None
 
 @register.filter
 def when(moment: datetime.datetime | None) -> str:
-    """ "Wed 25 Nov, 18:44" this year, "25 Nov 2025, 18:44" otherwise, in the store's time zone and the reader's language."""
+    """ "Wed 25 Nov, 18:44" this year, "25 Nov 2025, 18:44" otherwise; the store's time zone, the reader's language."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
@@ -126,7 +134,7 @@ def day(moment: datetime.datetime | None) -> str:
 # ---------------------------------------------------------------- states and places
 
 # Every state of orders, deposits, withdrawals, listings, applications and users: (tone, icon). One meaning, one colour.
-_LOOKS = {
+LOOKS = {
     "held": ("held", "lock-closed"),
     "funded": ("held", "lock-closed"),
     "delivered": ("turn", "bell-alert"),
@@ -158,7 +166,7 @@ _LOOKS = {
 @register.filter
 def look(state: str) -> dict[str, str]:
     """Tone and icon of a state's badge. A state without an entry is drawn plain."""
-    tone, name = _LOOKS.get(str(state), ("plain", "minus-circle"))
+    tone, name = LOOKS.get(str(state), ("plain", "minus-circle"))
     return {"tone": tone, "icon": name}
 
 
