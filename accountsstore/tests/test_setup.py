@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-SHELL_TOOLS = ["sh", "dirname", "date", "mkdir", "rm", "id", "cat", "cksum", "find", "head"]
+SHELL_TOOLS = ["sh", "dirname", "date", "mkdir", "touch", "rm", "id", "cat", "cksum", "find", "head"]
 
 
 @pytest.fixture
