@@ -1,9 +1,5 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-# The address `make run` listens on is http://localhost:$(PORT)
-PORT ?= 8000
-export PORT
-
 .PHONY: help run test check format lock clean
 
 help: ## Show this list
