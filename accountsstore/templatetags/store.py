@@ -8,7 +8,7 @@ from django import template
 from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select, Textarea
 from django.template.context import RequestContext
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -170,22 +170,11 @@ def look(state: str) -> dict[str, str]:
     return {"tone": tone, "icon": name}
 
 
-@register.simple_tag
-def address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return "/404/"
-
-
 @register.simple_tag(takes_context=True)
 def current(context: RequestContext, name: str, exact: bool = False) -> str:
     """`aria-current="page"` when the page shown is the named address or lies below it."""
     request = context.get("request")
-    try:
-        place = reverse(name)
-    except NoReverseMatch:
-        return ""
+    place = reverse(name)
     if request is None or not (request.path == place or (not exact and request.path.startswith(place))):
         return ""
     return SafeString('aria-current="page"')
