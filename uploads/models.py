@@ -10,7 +10,10 @@ from accountsstore.models import Row
 
 
 class StoredFile(Row):
-    """A file somebody gave us. Pictures are always decoded and written anew; nothing is served before `clean`."""
+    """A file somebody gave us. Pictures are always decoded and written anew; nothing is served before `clean`.
+
+    pending (row first, so that bytes are never without one) → clean → discarded (served no more) → deleted (no bytes).
+    """
 
     class Purpose(models.TextChoices):
         LISTING_IMAGE = "listing_image", _("Listing photo")
@@ -22,10 +25,12 @@ class StoredFile(Row):
     class State(models.TextChoices):
         PENDING = "pending", _("Being checked")
         CLEAN = "clean", _("Ready")
-        REJECTED = "rejected", _("Rejected")
+        DISCARDED = "discarded", _("Waits to be deleted")
         DELETED = "deleted", _("Deleted")
 
     PUBLIC: ClassVar = [Purpose.LISTING_IMAGE, Purpose.AVATAR]
+    # Kept for who decides about money: the original too, PDF as well, never discarded once attached.
+    EVIDENCE: ClassVar = [Purpose.PAYMENT_PROOF, Purpose.DISPUTE]
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="files")
     purpose = models.CharField(max_length=16, choices=Purpose.choices)
@@ -36,8 +41,8 @@ class StoredFile(Row):
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
-    # Storage key of the original, and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
-    storage_key = models.CharField(max_length=200)
+    # Storage key of the original (evidence only), and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
+    storage_key = models.CharField(max_length=200, blank=True)
     variants = models.JSONField(default=dict, blank=True)
     # "deposit:<id>", "listing:<id>": set once; an attached file is never replaced.
     attached_to = models.CharField(max_length=80, blank=True)
@@ -49,7 +54,7 @@ class StoredFile(Row):
         indexes: ClassVar = [
             models.Index(fields=["owner", "purpose", "-created_at"], name="file_owner"),
             models.Index(fields=["sha256", "purpose"], name="file_sha256"),
-            models.Index(fields=["attached_to"], name="file_attached"),
+            models.Index(fields=["attached_to", "state", "created_at"], name="file_attached"),
             models.Index(fields=["state", "created_at"], name="file_state"),
         ]
 
@@ -59,6 +64,15 @@ class StoredFile(Row):
     @property
     def is_public(self) -> bool:
         return self.purpose in self.PUBLIC
+
+    @property
+    def is_evidence(self) -> bool:
+        return self.purpose in self.EVIDENCE
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key under which storage holds bytes of this file."""
+        return [variant["key"] for variant in self.variants.values()] + ([self.storage_key] if self.storage_key else [])
 
 
 class FingerprintBand(Row):
@@ -81,11 +95,22 @@ class FingerprintBand(Row):
         return self.band
 
 
+class PictureDetail(Row):
+    """The picture in small greys, packed: decides whether two that share a band look the same."""
+
+    file = models.OneToOneField(StoredFile, on_delete=models.CASCADE, related_name="detail")
+    packed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.file_id}"
+
+
 class FileAccess(Row):
-    """Somebody other than the owner looked at a private file."""
+    """A member of staff looked at somebody's private file. Only ever inserted."""
 
     file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="accesses")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    variant = models.CharField(max_length=10)
     ip = models.CharField(max_length=45, blank=True)
 
     class Meta:

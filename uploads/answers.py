@@ -1,0 +1,54 @@
+"""A file as an HTTP answer. Read whole, since nothing is larger than an upload may be: the same under WSGI and ASGI."""
+
+from pathlib import PurePosixPath
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.http import content_disposition_header
+
+from uploads import storage
+from uploads.models import StoredFile
+
+FOREVER = "public, max-age=31536000, immutable"
+PRIVATE = "private, no-store"
+# Opened on its own, a file may show itself and nothing else: no script, no form, no request.
+_ALONE = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def public_answer(request: HttpRequest, file: StoredFile, variant: str) -> HttpResponse | None:
+    """The variant, to be kept for ever; 304 to who has it; None if there are no bytes."""
+    # A file's bytes never change, so its name is its version.
+    etag = f'"{file.pk.hex}-{variant}"'
+    if etag in request.headers.get("If-None-Match", ""):
+        answer: HttpResponse = HttpResponseNotModified()
+    else:
+        found = _answer(file, variant)
+        if found is None:
+            return None
+        answer = found
+    answer.headers |= {"ETag": etag, "Cache-Control": FOREVER}
+    return answer
+
+
+def private_answer(file: StoredFile, variant: str) -> HttpResponse | None:
+    """The variant, to be kept by nobody; None if there are no bytes."""
+    answer = _answer(file, variant)
+    if answer is not None:
+        answer.headers |= {"Cache-Control": PRIVATE, "Cross-Origin-Resource-Policy": "same-origin"}
+    return answer
+
+
+def _answer(file: StoredFile, variant: str) -> HttpResponse | None:
+    original = variant == "original"
+    key = file.storage_key if original else file.variants.get(variant, {}).get("key")
+    data = storage.bytes_read(key) if key else None
+    if data is None:
+        return None
+    stem = PurePosixPath(file.original_name).stem or file.purpose
+    # With the ending of what it is, whatever it was called.
+    name = stem + PurePosixPath(key).suffix
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": _ALONE,
+        "Content-Disposition": content_disposition_header(as_attachment=original, filename=name) or "",
+    }
+    return HttpResponse(data, content_type=file.mime if original else "image/webp", headers=headers)

@@ -1,0 +1,10 @@
+"""The jobs of uploads."""
+
+from celery import shared_task
+
+from uploads import services
+
+
+@shared_task(acks_late=True)
+def uploads_prune() -> None:
+    services.uploads_prune()
