@@ -8,7 +8,6 @@ import datetime
 import logging
 from collections.abc import Callable
 
-from django.db import close_old_connections
 from django.utils import timezone
 
 logger = logging.getLogger(__name__)
@@ -53,5 +52,4 @@ def tick(now: datetime.datetime | None = None) -> dict[str, object]:
         except Exception as error:
             logger.exception("a part of the clock failed", extra={"part": name})
             done[name] = error
-            close_old_connections()
     return done

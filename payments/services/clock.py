@@ -45,10 +45,11 @@ def clock_tick(now: datetime.datetime) -> int:
     for deadline in due:
         assert deadline.order is not None
         try:
-            if deadline.kind in MOVES:
-                MOVES[deadline.kind](order=deadline.order, now=now)
-            else:
+            if deadline.kind in REMINDERS:
                 remind(deadline=deadline, now=now)
+            elif Deadline.objects.filter(pk=deadline.pk, is_open=True, due_at__lte=now).exists():
+                # Still due: a reminder just before may have put it off.
+                MOVES[deadline.kind](order=deadline.order, now=now)
             handled += 1
         except Conflict:
             # Somebody was faster; the deadline was closed with their step.

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("the clock runs")
         while not stop.is_set():
+            # A connection that broke is replaced, as at the start of a request.
+            close_old_connections()
             clock.tick()
             stop.wait(INTERVAL_SECONDS)
 
