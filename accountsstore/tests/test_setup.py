@@ -76,6 +76,18 @@ def test_a_folder_that_cannot_be_written_to_is_refused(clone: Path, tools: Path)
     assert f"This folder cannot be written to: {clone}" in answer.stderr
 
 
+def test_requirements_that_were_not_installed_are_tried_again_at_the_next_start(clone: Path, tools: Path) -> None:
+    shutil.copytree(settings.BASE_DIR / "requirements", clone / "requirements")
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    fake(clone / ".venv" / "bin", "uv", "echo 'no network'; exit 2")
+    fake(clone / ".venv" / "bin", "python", 'case "$*" in *base.txt) echo "no network either"; exit 1;; esac')
+    for _ in range(2):
+        answer = run(clone, tools)
+        assert answer.returncode == 1
+        assert "no network either" in answer.stdout
+        assert "Installing the requirements (base) failed" in answer.stderr
+
+
 def test_the_local_settings_are_private_and_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "dev.env"
     command = [sys.executable, settings.BASE_DIR / "deploy/local/dev_env.py", path]

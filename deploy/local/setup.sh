@@ -1,4 +1,5 @@
-# Sourced after steps.sh: what every command needs before it starts. Each part does nothing when its result is current.
+# Sourced after steps.sh: what every command needs before it starts. Each part does nothing when its result is current,
+# and returns what went wrong: the shell does not stop by itself inside `step … || refuse`.
 
 # find_python: sets $python to a Python 3.11 or later
 find_python() {
@@ -30,12 +31,12 @@ installed() {
 # requirements LOCK (base, dev)
 requirements() {
     installed "$1" && return
-    .venv/bin/python -m pip install --quiet --require-hashes -r requirements/installer.txt
+    .venv/bin/python -m pip install --quiet --require-hashes -r requirements/installer.txt || return 1
     # uv is about ten times as fast as pip. It does not read pip's configuration, so where packages come
     # from a mirror that only pip knows, pip does the work.
     .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r "requirements/$1.txt" || {
         echo "uv could not install the requirements; trying pip, which takes a few minutes."
-        .venv/bin/python -m pip install --require-hashes -r "requirements/$1.txt"
+        .venv/bin/python -m pip install --require-hashes -r "requirements/$1.txt" || return 1
     }
     cksum <"requirements/$1.txt" >".venv/installed-$1"
 }
@@ -66,7 +67,7 @@ translations() {
     find accountsstore accounts uploads listings payments chat -path '*/LC_MESSAGES/*.po' | while read -r po; do
         mo="${po%.po}.mo"
         if [ ! -f "$mo" ] || [ -n "$(find "$po" -newer "$mo")" ]; then
-            .venv/bin/pybabel --quiet compile --input-file "$po" --output-file "$mo"
+            .venv/bin/pybabel --quiet compile --input-file "$po" --output-file "$mo" || exit 1
         fi
     done
 }
