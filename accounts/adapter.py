@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
@@ -102,8 +101,3 @@ def closed_door(request: HttpRequest, user: User) -> HttpResponse:
         "support_email": settings.STORE_SUPPORT_EMAIL,
     }
     return render(request, "account/account_inactive.html", context, status=403)
-
-
-def primary_email_sync(user: User) -> None:
-    """Make allauth's row of the address follow a user made without its forms. Safe to repeat."""
-    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})

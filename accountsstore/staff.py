@@ -96,9 +96,9 @@ QUEUES = (
         title=_("Overdue deadlines"),
         icon="alarm",
         model=Deadline,
-        query={"is_open__exact": "1", "is_frozen__exact": "0"},
+        query={"is_open__exact": "1"},
         over="due_at",
-        waiting=lambda: Deadline.objects.filter(is_open=True, is_frozen=False, due_at__lt=timezone.now()),
+        waiting=lambda: Deadline.objects.filter(is_open=True, due_at__lt=timezone.now()),
     ),
     Queue(
         title=_("Reports"),

@@ -1,7 +1,9 @@
 """People: their profile, and their standing in the store."""
 
 import uuid
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +29,20 @@ def user_require_active(user: User) -> None:
     else:
         sentence = _("Your account is closed to you. %(reason)s")
     raise NotActive(sentence % {"reason": reason})
+
+
+@atomic
+def user_add(*, email: str, username: str, password: str, **fields: Any) -> User:
+    """Make somebody whose address needs no code: the first superuser, the people of a demo.
+
+    Raises ValidationError when the address or the name is taken or not valid.
+    """
+    user = User(email=email.strip().lower(), username=username.strip().lower(), **fields)
+    user.set_password(password)
+    user.full_clean()
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
 
 
 @atomic
