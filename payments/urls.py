@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments.views import checkout, orders, rules, sales, wallet, withdrawals
+from payments.views import checkout, deposits, orders, rules, sales, wallet, withdrawals
 
 app_name = "payments"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("wallet/", wallet.wallet_page_view, name="wallet"),
     path("wallet/statement/", wallet.statement_page, name="statement"),
     path("wallet/statement.csv", wallet.statement_csv, name="statement_csv"),
+    path("wallet/deposit/", deposits.deposit_new, name="deposit_new"),
+    path("wallet/deposits/<code>/", deposits.deposit_page, name="deposit"),
     path("wallet/withdraw/", withdrawals.withdrawal_new, name="withdrawal_new"),
     path("wallet/withdrawals/<code>/", withdrawals.withdrawal_page, name="withdrawal"),
     path("wallet/payout-methods/", withdrawals.payout_methods, name="payout_methods"),

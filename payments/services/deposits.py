@@ -80,7 +80,7 @@ def deposit_submit(
     if upload is None:
         raise BadDeposit(_("Attach the receipt of your payment."), field="proof")
     # Bytes are stored before the transaction; a file that ends up unattached is pruned.
-    proof = file_store(owner=user, purpose=StoredFile.Purpose.PAYMENT_PROOF, upload=upload)
+    proof = file_store(owner=user, purpose=StoredFile.Purpose.PAYMENT_PROOF, upload=upload, field="proof")
     similar = _deposits_with(lookalikes(proof))
     try:
         return _deposit_create(
@@ -297,7 +297,9 @@ def deposit_resubmit(
         raise DepositConflict
     key = reference_key(transfer_reference)
     _require_unused(deposit.method, key, but=deposit)
-    proof = file_store(owner=user, purpose=StoredFile.Purpose.PAYMENT_PROOF, upload=upload) if upload else None
+    proof = None
+    if upload:
+        proof = file_store(owner=user, purpose=StoredFile.Purpose.PAYMENT_PROOF, upload=upload, field="proof")
     similar = _deposits_with(lookalikes(proof)) if proof else deposit.lookalikes
     try:
         _resubmit(deposit, transfer_reference.strip(), key, proof, similar)
