@@ -46,6 +46,8 @@ class OrderTable(RuleBasedStateMachine):
         credentials = [CREDENTIAL | {"login": f"login {n}"} for n in range(30)]
         self.loaded = ListingFactory(seller=self.seller, category=category, from_stock=credentials)
         fund(self.buyer, 100_000)
+        for listing in (self.by_hand, self.asks, self.loaded) * 2:
+            buy(self.buyer, listing)
 
     def teardown(self) -> None:
         if hasattr(self, "transaction"):
