@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "uploads.middleware.PublicFileMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accountsstore.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
