@@ -1,5 +1,6 @@
 """Talk: conversations, messages, notifications."""
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -26,10 +27,22 @@ class Conversation(Row):
     last_seq = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["subject"], name="conversation_subject")]
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        permissions: ClassVar = [("read_conversation", "Can read people's conversations, with a reason")]
+        indexes: ClassVar = [
+            models.Index(fields=["subject"], name="conversation_subject"),
+            models.Index(fields=["-created_at"], name="conversation_newest"),
+        ]
 
     def __str__(self) -> str:
-        return self.subject
+        return self.title or self.subject
+
+    @property
+    def order_id(self) -> uuid.UUID | None:
+        """The order that this conversation belongs to, if it does."""
+        kind, _colon, key = self.subject.partition(":")
+        return uuid.UUID(key) if kind == "order" else None
 
     def get_absolute_url(self) -> str:
         return reverse("chat:conversation", args=[self.id.hex])
@@ -43,18 +56,22 @@ class Participant(Row):
     # Copies of the conversation's last message, so that a person's list is one indexed read.
     last_seq = models.PositiveBigIntegerField(default=0)
     last_text = models.CharField(max_length=140, blank=True)
+    # Empty for the store itself.
+    last_sender_id = models.UUIDField(null=True, blank=True)
     last_message_at = models.DateTimeField(null=True, blank=True)
     read_seq = models.PositiveBigIntegerField(default=0)
     delivered_seq = models.PositiveBigIntegerField(default=0)
     left_at = models.DateTimeField(null=True, blank=True)
+    # When unread messages are mailed about, and the last one that a mail told of: one mail until they are read.
+    mail_due_at = models.DateTimeField(null=True, blank=True)
+    mailed_seq = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["conversation", "user"], name="participant_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["conversation", "user"], name="participant_once")]
         indexes: ClassVar = [
-            models.Index(fields=["user", "-last_message_at"], name="participant_list"),
+            models.Index(fields=["user", "-last_message_at", "-id"], name="participant_list"),
             models.Index(fields=["conversation", "user"], name="participant_pair"),
+            models.Index(fields=["mail_due_at"], name="participant_mail_due"),
         ]
 
     def __str__(self) -> str:
@@ -68,7 +85,7 @@ class Participant(Row):
 class Message(Row):
     class Kind(models.TextChoices):
         TEXT = "text", _("Text")
-        # Written by the store: "Delivered. The check period has started."
+        # Written by the store. The body is a key of chat.notes, put into words in the reader's language.
         SYSTEM = "system", _("Event")
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
@@ -113,7 +130,7 @@ class Notification(Row):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["user", "-created_at"], name="notification_list"),
+            models.Index(fields=["user", "-id"], name="notification_list"),
             models.Index(fields=["user", "is_read"], name="notification_unread"),
             models.Index(fields=["dedupe_key"], name="notification_dedupe"),
         ]
@@ -123,10 +140,10 @@ class Notification(Row):
 
 
 class NotificationPreference(Row):
-    """Which kinds of mail a person does not want. Mails about security and money decisions cannot be switched off."""
+    """Which mails a person does not want, by topic (chat.notification_texts). Those about security and money always go."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    muted_kinds = models.JSONField(default=list)
+    muted_topics = models.JSONField(default=list)
 
     def __str__(self) -> str:
         return f"{self.user_id}"

@@ -1,5 +1,7 @@
 """The store's one WebSocket."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from chat.consumers import StoreConsumer
+
+websocket_urlpatterns: list[URLPattern] = [path("ws/", StoreConsumer.as_asgi())]

@@ -1,0 +1,11 @@
+"""The chat's part of the clock."""
+
+import datetime
+
+from accountsstore.clock import on_tick
+from chat.services.missed import missed_messages_mail
+
+
+@on_tick("missed messages", every_seconds=15)
+def missed_messages(now: datetime.datetime) -> int:
+    return missed_messages_mail(now)

@@ -1,0 +1,33 @@
+"""What the chat refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from accountsstore.errors import Conflict, NotAllowed, StoreError
+
+
+class NotAMember(NotAllowed):
+    """Also for a conversation that does not exist: nobody learns which ones do."""
+
+    code = "not_a_member"
+    http_status = 404
+    message = _("There is no such conversation, or you are not part of it.")
+
+
+class ConversationLocked(Conflict):
+    code = "conversation_locked"
+    message = _("Staff have closed this conversation. Nothing new can be written here.")
+
+
+class BadMessage(StoreError):
+    code = "bad_message"
+
+
+class PersonAway(Conflict):
+    """A suspended or closed account, on either side."""
+
+    code = "person_away"
+
+
+class NoSelfTalk(StoreError):
+    code = "no_self_talk"
+    message = _("You cannot write to yourself.")

@@ -1,0 +1,120 @@
+"""What a browser may say over the socket, and what the store says besides the events of `accountsstore.events`.
+
+One JSON object each, told apart by `type`. Decoding checks types, lengths and unknown fields.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+HexId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+# Every database of ours stores numbers up to here.
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class _ClientFrame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+class MessageSend(_ClientFrame, tag="message.send"):
+    """Answered by `message.ack`, or by `error` with the same client_id."""
+
+    conversation: HexId
+    client_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,40}$")]
+    # The service says in words what is too long; this only bounds the work.
+    body: Annotated[str, msgspec.Meta(max_length=20_000)]
+
+
+class MessageRead(_ClientFrame, tag="message.read"):
+    conversation: HexId
+    seq: Seq
+
+
+class MessageDelivered(_ClientFrame, tag="message.delivered"):
+    conversation: HexId
+    seq: Seq
+
+
+class Typing(_ClientFrame, tag="typing"):
+    conversation: HexId
+
+
+class Resume(_ClientFrame, tag="resume"):
+    """{conversation: last number known}. Answered, for each, by the messages since, the receipts and presence of the
+    others and `resumed`; or by `resync` when more was missed than a socket should carry: load the page again."""
+
+    since: Annotated[dict[HexId, Seq], msgspec.Meta(min_length=1, max_length=20)]
+
+
+class Ping(_ClientFrame, tag="ping"):
+    """Every 25 s. Answered by `pong`; keeps the person online."""
+
+
+ClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Resume | Ping
+_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+
+
+def decode(text: str) -> ClientFrame:
+    """Raises ValueError, with a sentence for the programmer of the client."""
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+class ServerFrame(msgspec.Struct, tag_field="type"):
+    """What the store says to one socket, without an event."""
+
+
+class Welcome(ServerFrame, tag="welcome"):
+    """The socket now receives everything meant for `user`: the moment to resume."""
+
+    user: str
+
+
+class MessageAck(ServerFrame, tag="message.ack"):
+    """The message is stored at `seq`; the client forgets its copy."""
+
+    conversation: str
+    client_id: str
+    seq: int
+    at: str
+
+
+class SomebodyTypes(ServerFrame, tag="typing"):
+    conversation: str
+    user: str
+
+
+class Presence(ServerFrame, tag="presence"):
+    conversation: str
+    user: str
+    online: bool
+
+
+class Resumed(ServerFrame, tag="resumed"):
+    """Everything of the conversation up to `seq` has been sent."""
+
+    conversation: str
+    seq: int
+
+
+class Resync(ServerFrame, tag="resync"):
+    conversation: str
+
+
+class Pong(ServerFrame, tag="pong"):
+    pass
+
+
+class Error(ServerFrame, tag="error", omit_defaults=True):
+    """`code` for programs, `detail` for people. `client_id` names the message that was refused."""
+
+    code: str
+    detail: str
+    client_id: str = ""
+    conversation: str = ""
+
+
+def encode(frame: ServerFrame | dict[str, Any]) -> str:
+    return msgspec.json.encode(frame).decode()

@@ -1,0 +1,35 @@
+"""The store's own lines in a conversation, and how they read.
+
+A system message stores a key; the words are made when it is shown, so that each side reads its own language.
+"""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# An order's happening (payments.states.TRANSITIONS and payments.models.OrderEvent) → the line in its conversation.
+# What is not here leaves no line: reveals have their own log, and reminders are mails.
+ORDER_NOTES: dict[str, Promise] = {
+    "request": _("The buyer asked to buy. The seller answers next."),
+    "fund": _("The buyer paid. The money is in escrow; the seller delivers next."),
+    "agree": _("The seller agreed and the price went into escrow. The seller delivers next."),
+    "decline": _("The seller declined. Nothing was charged."),
+    "withdraw": _("The buyer took the request back. Nothing was charged."),
+    "expire": _("The seller did not answer in time. Nothing was charged."),
+    "deliver": _("Delivered. The check period has started."),
+    "redeliver": _("The seller corrected the login details."),
+    "cancel": _("The order was cancelled. The money went back to the buyer."),
+    "lapse": _("Not delivered in time. The money went back to the buyer."),
+    "dispute": _("The buyer opened a dispute. The money stays where it is, and staff may read this conversation."),
+    "offer": _("There is an offer to end the dispute. It stands on the order page."),
+    "accept": _("Accepted. The warranty has started; the money stays in escrow until it ends."),
+    "release": _("The warranty ended and the seller was paid."),
+    "release_early": _("Staff paid the seller before the warranty ended."),
+    "resolve_release": _("The dispute ended: the seller was paid."),
+    "resolve_refund": _("The dispute ended: the money went back to the buyer."),
+    "resolve_split": _("The dispute ended: the price was split."),
+}
+
+
+def note_text(key: str) -> str:
+    """The line in the language that is active. A key of an earlier version reads as a neutral line."""
+    return str(ORDER_NOTES.get(key, _("The order changed.")))

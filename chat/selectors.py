@@ -1,0 +1,116 @@
+"""What the chat reads, in more than one place or with care."""
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from chat.models import Conversation, Message, Notification, Participant
+from payments.models import Order
+
+PAGE_SIZE = 50
+COUNT_LIMIT = 99
+# Counting and searching look at this many conversations of a person, the newest ones.
+NEWEST = 200
+CONVERSATION_ORDER = ("-last_message_at", "-id")
+
+
+def unread_messages(user: User) -> int:
+    """Unread messages in the newest 200 conversations, at most 99: the header's figure. One indexed query."""
+    rows = talked(user).order_by(*CONVERSATION_ORDER).values_list("last_seq", "read_seq")[:NEWEST]
+    return min(sum(max(last - read, 0) for last, read in rows), COUNT_LIMIT)
+
+
+def unread_notifications(user: User) -> int:
+    """At most 99."""
+    return Notification.objects.filter(user=user, is_read=False)[:COUNT_LIMIT].count()
+
+
+def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:
+    """The user's own place in the conversation, with the conversation; None for everybody else."""
+    return (
+        Participant.objects.filter(conversation_id=conversation_id, user=user, left_at=None)
+        .select_related("conversation")
+        .first()
+    )
+
+
+def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
+    """Everybody else in the conversation, with their users."""
+    rows = Participant.objects.filter(conversation_id=conversation_id, left_at=None)
+    return [person for person in rows.select_related("user") if person.user_id != user.pk]
+
+
+def messages_before(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:
+    """The newest 50 messages, or the 50 before number `before`, oldest first; and whether there are earlier ones."""
+    rows = Message.objects.filter(conversation=conversation)
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    found = list(rows.order_by("-seq").select_related("sender")[:PAGE_SIZE])[::-1]
+    return found, bool(found) and found[0].seq > 1
+
+
+def messages_since(conversation_id: uuid.UUID, seq: int, limit: int) -> list[Message]:
+    """Up to `limit` messages after number `seq`, in their order."""
+    rows = Message.objects.filter(conversation_id=conversation_id, seq__gt=seq)
+    return list(rows.order_by("seq").select_related("sender")[:limit])
+
+
+def talked(user: User) -> QuerySet[Participant]:
+    """The person's places in conversations in which something was said. Sort them by CONVERSATION_ORDER."""
+    return Participant.objects.filter(user=user, left_at=None, last_seq__gt=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A conversation as the list shows it to one person."""
+
+    conversation: Conversation
+    mine: Participant
+    other: User | None
+    order: Order | None
+
+    @property
+    def is_own(self) -> bool:
+        return self.mine.last_sender_id == self.mine.user_id
+
+    def matches(self, words: str) -> bool:
+        """Whether the other's name, the title or the order's number contain `words`, given in lower case."""
+        texts = [self.conversation.title]
+        if self.other:
+            texts += [self.other.name, self.other.username]
+        if self.order:
+            texts.append(self.order.number)
+        return any(words in text.lower() for text in texts)
+
+
+def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
+    """The rows of these places of one person: three queries for all of them."""
+    ids = [row.conversation_id for row in mine]
+    conversations = Conversation.objects.in_bulk(ids)
+    own = {row.pk for row in mine}
+    others = {
+        person.conversation_id: person.user
+        for person in Participant.objects.filter(conversation__in=ids).select_related("user")
+        if person.pk not in own
+    }
+    orders = Order.objects.in_bulk([order_id for row in conversations.values() if (order_id := row.order_id)])
+    return [
+        Row(
+            conversation=conversation,
+            mine=row,
+            other=others.get(row.conversation_id),
+            order=orders.get(conversation.order_id) if conversation.order_id else None,
+        )
+        for row in mine
+        if (conversation := conversations.get(row.conversation_id))
+    ]
+
+
+def conversations_matching(user: User, words: str) -> list[Row]:
+    """Of the person's newest 200 conversations those with `words` in a name, a title or an order's number."""
+    newest = list(talked(user).order_by(*CONVERSATION_ORDER)[:NEWEST])
+    words = words.strip().lower()
+    return [row for row in conversation_rows(newest) if row.matches(words)][:PAGE_SIZE]

@@ -1,0 +1,208 @@
+"""Messages: written once, numbered without a gap, told to both sides."""
+
+import datetime
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import F, QuerySet
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accountsstore.db import atomic
+from accountsstore.events import MessageNew, Receipt
+from accountsstore.outbox import publish
+from chat.errors import BadMessage, ConversationLocked, NotAMember, PersonAway
+from chat.models import Conversation, Message, Participant
+from chat.notes import note_text
+
+BODY_MAX = 4000
+PREVIEW_MAX = 140
+# Made by the client: a UUID, or anything as hard to repeat by accident.
+CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
+# Unread for this long, and offline: the person gets a mail.
+MISSED_AFTER = datetime.timedelta(minutes=5)
+
+
+def message_send(*, conversation: Conversation, sender: User, client_id: str, body: str) -> Message:
+    """Write `body` (1 to 4000 characters after trimming) into the conversation and tell both sides.
+
+    Safe to repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the
+    body. Raises NotAMember, ConversationLocked, PersonAway, BadMessage. Call it outside a transaction.
+    """
+    if not CLIENT_ID.fullmatch(client_id):
+        raise BadMessage(_("The message has no valid id. Load the page again."))
+    body = clean_body(body)
+    key = f"{sender.pk.hex}:{client_id}"
+    try:
+        return _message_send(conversation=conversation, sender=sender, key=key, body=body)
+    except IntegrityError:
+        # The same message came twice at once, and the other one was first.
+        first = Message.objects.filter(conversation=conversation, dedupe_key=key).first()
+        if first is None:
+            raise
+        return first
+
+
+def clean_body(body: str) -> str:
+    """Trimmed, without control characters. Raises BadMessage when nothing is left, or too much."""
+    # Cc: control characters; Cs: halves of a character, which no database stores.
+    body = "".join(c for c in body if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")).strip()
+    # Cf: marks of direction and joining. They belong into Arabic text, but alone they are nothing to read.
+    if all(c.isspace() or unicodedata.category(c) == "Cf" for c in body):
+        raise BadMessage(_("Write something first."), field="body")
+    if len(body) > BODY_MAX:
+        raise BadMessage(
+            _("A message has at most %(max)d characters; this one has %(length)d.")
+            % {"max": BODY_MAX, "length": len(body)},
+            field="body",
+        )
+    return body
+
+
+@atomic
+def _message_send(*, conversation: Conversation, sender: User, key: str, body: str) -> Message:
+    if first := Message.objects.filter(conversation=conversation, dedupe_key=key).first():
+        return first
+    people = _people(conversation)
+    sender = _require_talking(people, sender)
+    if not Conversation.objects.filter(pk=conversation.pk, is_locked=False).update(last_seq=F("last_seq") + 1):
+        raise ConversationLocked
+    message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body)
+    _copy_to_lists(message, Participant.objects.filter(conversation=conversation, left_at=None), body)
+    mine = Participant.objects.filter(conversation=conversation, user=sender)
+    # Who had read everything has read this too; who had not still has the earlier ones to read.
+    mine.filter(read_seq=message.seq - 1).update(read_seq=message.seq, delivered_seq=message.seq)
+    Participant.objects.filter(
+        conversation=conversation, left_at=None, mail_due_at=None, mailed_seq__lte=F("read_seq")
+    ).exclude(user=sender).update(mail_due_at=message.created_at + MISSED_AFTER)
+    _publish_new(message, [person.user_id for person in people], sender=sender, body=body)
+    return message
+
+
+def _people(conversation: Conversation) -> list[Participant]:
+    """Who is in the conversation now, as the database knows them, not as a session remembers."""
+    return list(Participant.objects.filter(conversation=conversation, left_at=None).select_related("user"))
+
+
+def _require_talking(people: list[Participant], sender: User) -> User:
+    """The sender as the database knows them now. Raises NotAMember, PersonAway."""
+    me = next((person.user for person in people if person.user_id == sender.pk), None)
+    if me is None:
+        raise NotAMember
+    if not me.is_active:
+        raise PersonAway(_("Your account is closed to you, so you cannot write."))
+    for person in people:
+        if not person.user.is_active:
+            raise PersonAway(_("%(name)s cannot receive messages right now.") % {"name": person.user.name})
+    return me
+
+
+def _append(conversation: Conversation, *, sender: User | None, key: str, kind: str, body: str) -> Message:
+    """Insert under the number just taken. Inside the caller's transaction."""
+    seq = Conversation.objects.values_list("last_seq", flat=True).get(pk=conversation.pk)
+    return Message.objects.create(
+        conversation=conversation, seq=seq, sender=sender, dedupe_key=key, kind=kind, body=body
+    )
+
+
+def _copy_to_lists(message: Message, people: QuerySet[Participant], text: str) -> None:
+    people.update(
+        last_seq=message.seq,
+        last_message_at=message.created_at,
+        last_sender_id=message.sender_id,
+        last_text=preview(text),
+    )
+
+
+def preview(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= PREVIEW_MAX else line[: PREVIEW_MAX - 1] + "…"
+
+
+def _publish_new(message: Message, user_ids: Iterable[uuid.UUID], *, sender: User | None, body: str) -> None:
+    publish(
+        MessageNew(
+            conversation=message.conversation_id.hex,
+            seq=message.seq,
+            sender=sender.pk.hex if sender else "",
+            sender_name=sender.name if sender else settings.STORE_NAME,
+            client_id=message.client_id if sender else "",
+            kind=message.kind,
+            body=body,
+            at=message.created_at.isoformat(timespec="milliseconds"),
+        ),
+        to=user_ids,
+    )
+
+
+def system_message(*, conversation: Conversation, note: str, key: str) -> Message:
+    """The store's own line (a key of chat.notes) in the conversation, in each reader's language.
+
+    Safe to repeat: one line per `key`. Call it outside a transaction.
+    """
+    dedupe_key = f"store:{key}"
+    try:
+        return _system_message(conversation=conversation, note=note, dedupe_key=dedupe_key)
+    except IntegrityError:
+        first = Message.objects.filter(conversation=conversation, dedupe_key=dedupe_key).first()
+        if first is None:
+            raise
+        return first
+
+
+@atomic
+def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -> Message:
+    if first := Message.objects.filter(conversation=conversation, dedupe_key=dedupe_key).first():
+        return first
+    people = _people(conversation)
+    Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
+    message = _append(conversation, sender=None, key=dedupe_key, kind=Message.Kind.SYSTEM, body=note)
+    for person in people:
+        with translation.override(person.user.language):
+            text = note_text(note)
+        _copy_to_lists(message, Participant.objects.filter(pk=person.pk), text)
+        _publish_new(message, [person.user_id], sender=None, body=text)
+    return message
+
+
+# ---------------------------------------------------------------- how far somebody has come
+
+
+def message_read(*, conversation: Conversation, user: User, seq: int) -> None:
+    """The user has seen everything up to `seq`. Only ever grows; a number that does not exist yet counts as the last.
+
+    Safe to repeat. Raises NotAMember.
+    """
+    _come_to(conversation, user, seq, read=True)
+
+
+def message_delivered(*, conversation: Conversation, user: User, seq: int) -> None:
+    """A device of the user has everything up to `seq`. As `message_read`."""
+    _come_to(conversation, user, seq, read=False)
+
+
+@atomic
+def _come_to(conversation: Conversation, user: User, seq: int, *, read: bool) -> None:
+    mine = Participant.objects.filter(conversation=conversation, user=user, left_at=None)
+    me = mine.first()
+    if me is None:
+        raise NotAMember
+    seq = min(seq, me.last_seq)
+    moved = mine.filter(delivered_seq__lt=seq).update(delivered_seq=seq)
+    if read:
+        moved += mine.filter(read_seq__lt=seq).update(read_seq=seq)
+        mine.filter(read_seq__gte=F("last_seq")).exclude(mail_due_at=None).update(mail_due_at=None)
+    if not moved:
+        return
+    me.refresh_from_db()
+    publish(
+        Receipt(
+            conversation=conversation.pk.hex, user=user.pk.hex, delivered_seq=me.delivered_seq, read_seq=me.read_seq
+        ),
+        to=Participant.objects.filter(conversation=conversation, left_at=None).values_list("user_id", flat=True),
+    )

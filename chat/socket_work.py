@@ -1,0 +1,160 @@
+"""The socket's work in the database: checks and services, called in a thread."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+from django.utils import translation
+
+from accounts.models import User
+from accountsstore.errors import StoreError
+from accountsstore.events import MessageNew, Receipt, staff_group, user_group
+from chat import frames
+from chat.errors import NotAMember
+from chat.models import Message, Participant
+from chat.notes import note_text
+from chat.presence import online
+from chat.selectors import membership, messages_since, others_in
+from chat.services.messages import message_delivered, message_read, message_send
+
+# More than this was missed: the page is loaded again.
+RESUME_LIMIT = 200
+
+Frame = frames.ServerFrame | dict[str, Any]
+
+
+def session_hash(session_key: str | None) -> str:
+    """How events name one session."""
+    return hashlib.sha256((session_key or "").encode()).hexdigest()
+
+
+def is_allowed(scope: dict[str, Any]) -> bool:
+    """Whether the session still exists, is signed in as the same person, and that person may come in."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+    user = get_user(request)
+    return user.is_authenticated and user.pk == scope["user"].pk and user.is_active
+
+
+def staff_groups(user: User) -> list[str]:
+    """The groups of the store's own permissions that a member of staff holds; none for customers."""
+    if not user.is_staff:
+        return []
+    own = [f"{m._meta.app_label}.{name}" for m in apps.get_models() for name, _label in m._meta.permissions]
+    return [staff_group(permission) for permission in own if user.has_perm(permission)]
+
+
+def _language(scope: dict[str, Any]) -> str:
+    """The language of the page that opened the socket."""
+    chosen = scope.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME) or scope["user"].language
+    try:
+        return translation.get_supported_language_variant(chosen)
+    except LookupError:
+        return settings.LANGUAGE_CODE
+
+
+def answer(scope: dict[str, Any], frame: frames.ClientFrame) -> list[Any]:
+    """Do what the frame asks for. Returns the frames for this socket; for `typing` the groups to relay it to."""
+    user: User = scope["user"]
+    with translation.override(_language(scope)):
+        try:
+            match frame:
+                case frames.MessageSend():
+                    return [_send(user, frame)]
+                case frames.MessageRead():
+                    message_read(conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq)
+                case frames.MessageDelivered():
+                    message_delivered(
+                        conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq
+                    )
+                case frames.Typing():
+                    mine = _joined(user, frame.conversation)
+                    return [user_group(person.user_id) for person in others_in(mine.conversation_id, user)]
+                case frames.Resume():
+                    return [reply for known in frame.since.items() for reply in _resume(user, *known)]
+        except StoreError as error:
+            if isinstance(frame, frames.Typing):
+                return []
+            return [
+                frames.Error(
+                    code=error.code,
+                    detail=str(error.message),
+                    client_id=getattr(frame, "client_id", ""),
+                    conversation=getattr(frame, "conversation", ""),
+                )
+            ]
+    return []
+
+
+def failed(frame: frames.ClientFrame) -> frames.Error:
+    return frames.Error(
+        code="failed",
+        detail="This failed on our side. Try again.",
+        client_id=getattr(frame, "client_id", ""),
+        conversation=getattr(frame, "conversation", ""),
+    )
+
+
+def _joined(user: User, conversation: str) -> Participant:
+    mine = membership(user, uuid.UUID(conversation))
+    if mine is None:
+        raise NotAMember
+    return mine
+
+
+def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
+    mine = _joined(user, frame.conversation)
+    message = message_send(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body)
+    return frames.MessageAck(
+        conversation=frame.conversation,
+        client_id=frame.client_id,
+        seq=message.seq,
+        at=message.created_at.isoformat(timespec="milliseconds"),
+    )
+
+
+def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
+    mine = membership(user, uuid.UUID(conversation))
+    if mine is None:
+        yield frames.Error(code=NotAMember.code, detail=str(NotAMember.message), conversation=conversation)
+        return
+    missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1)
+    if len(missed) > RESUME_LIMIT:
+        yield frames.Resync(conversation=conversation)
+        return
+    for message in missed:
+        yield _as_frame(message)
+    others = others_in(mine.conversation_id, user)
+    here = online([person.user_id for person in others])
+    for person in others:
+        receipt = Receipt(
+            conversation=conversation,
+            user=person.user_id.hex,
+            delivered_seq=person.delivered_seq,
+            read_seq=person.read_seq,
+        )
+        yield {"type": receipt.type, **receipt.payload()}
+        yield frames.Presence(conversation=conversation, user=person.user_id.hex, online=person.user_id in here)
+    yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since)
+
+
+def _as_frame(message: Message) -> dict[str, Any]:
+    """The frame that `MessageNew` was, made from the row."""
+    sender = message.sender
+    event = MessageNew(
+        conversation=message.conversation_id.hex,
+        seq=message.seq,
+        sender=sender.pk.hex if sender else "",
+        sender_name=sender.name if sender else settings.STORE_NAME,
+        client_id=message.client_id if sender else "",
+        kind=message.kind,
+        body=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
+        at=message.created_at.isoformat(timespec="milliseconds"),
+    )
+    return {"type": event.type, **event.payload()}

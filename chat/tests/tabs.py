@@ -1,0 +1,86 @@
+"""A browser tab's socket, for tests: connected through the whole ASGI application, with a real session."""
+
+import json
+from types import TracebackType
+from typing import Any, Self
+
+from asgiref.sync import sync_to_async
+from channels.routing import get_default_application
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import User
+
+SECONDS = 10
+
+
+class Tab:
+    """`async with Tab(user) as tab` is connected and welcomed; `Tab(None)` is a visitor's."""
+
+    def __init__(self, user: User | None, *, origin: str = "http://localhost", language: str = "") -> None:
+        self.user, self.origin, self.language = user, origin, language
+        self.session_key = ""
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        await self.expect("welcome")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.socket.disconnect(timeout=SECONDS)
+
+    async def open(self) -> None:
+        headers = [(b"host", b"localhost"), (b"origin", self.origin.encode())]
+        cookies = [f"{settings.LANGUAGE_COOKIE_NAME}={self.language}"] if self.language else []
+        if self.user:
+            self.session_key = await sync_to_async(self._sign_in)()
+            cookies.append(f"{settings.SESSION_COOKIE_NAME}={self.session_key}")
+        headers.append((b"cookie", "; ".join(cookies).encode()))
+        self.socket = WebsocketCommunicator(get_default_application(), "/ws/", headers=headers)
+        self.accepted, self.refused_with = await self.socket.connect(timeout=SECONDS)
+
+    def _sign_in(self) -> str:
+        client = Client()
+        client.force_login(self.user)
+        return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+    async def say(self, type: str, **fields: Any) -> None:
+        await self.socket.send_json_to({"type": type, **fields})
+
+    async def raw(self, text: str) -> None:
+        """A frame as it may come over the wire, empty too."""
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
+
+    async def next(self) -> dict[str, Any]:
+        """The next frame, or {"closed": code}."""
+        output = await self.socket.receive_output(timeout=SECONDS)
+        if output["type"] == "websocket.close":
+            return {"closed": output["code"]}
+        return json.loads(output["text"])
+
+    async def expect(self, type: str, **fields: Any) -> dict[str, Any]:
+        """Read up to the frame of this type whose fields are these; the test fails if the socket closes before."""
+        seen = []
+        while True:
+            frame = await self.next()
+            seen.append(frame)
+            assert "closed" not in frame, seen
+            if frame["type"] == type and fields.items() <= frame.items():
+                return frame
+
+    async def closes(self) -> int:
+        """Read up to the close; its code."""
+        while "closed" not in (frame := await self.next()):
+            pass
+        return frame["closed"]
+
+    async def settle(self) -> list[dict[str, Any]]:
+        """Every frame so far: a ping's answer comes after all that was sent before it."""
+        await self.say("ping")
+        frames = []
+        while (frame := await self.next())["type"] != "pong":
+            frames.append(frame)
+        return frames

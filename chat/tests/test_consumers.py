@@ -1,0 +1,415 @@
+import json
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.test import Client
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accounts.models import User
+from accounts.services import user_suspend
+from accountsstore import realtime
+from accountsstore.db import atomic
+from accountsstore.events import DepositChanged, WalletChanged, staff_group
+from accountsstore.outbox import publish
+from chat import consumers, socket_work
+from chat.models import Conversation, Message, Participant
+from chat.presence import online
+from chat.services.conversations import conversation_for_order
+from chat.services.messages import message_send, system_message
+from chat.tests.factories import OrderFactory
+from chat.tests.tabs import Tab
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def talk(buyer: User, seller: User) -> Conversation:
+    return conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller))
+
+
+async def in_thread(work: Any, *args: Any, **kwargs: Any) -> Any:
+    """As a page view or a job runs it: outside the event loop."""
+    return await sync_to_async(work)(*args, **kwargs)
+
+
+async def say(tab: Tab, talk: Conversation, body: str, client_id: str) -> None:
+    await tab.say("message.send", conversation=talk.pk.hex, client_id=client_id, body=body)
+
+
+# ---------------------------------------------------------------- coming in
+
+
+async def test_a_visitor_is_told_to_sign_in_by_a_close_code(db: None) -> None:
+    tab = Tab(None)
+    await tab.open()
+    assert tab.accepted
+    assert await tab.closes() == 4401
+
+
+async def test_a_page_of_another_site_is_refused(buyer: User) -> None:
+    tab = Tab(buyer, origin="https://elsewhere.example")
+    await tab.open()
+    assert not tab.accepted
+
+
+async def test_who_was_suspended_before_is_not_let_in(buyer: User) -> None:
+    tab = Tab(buyer)
+    tab.session_key = await in_thread(tab._sign_in)
+    await User.objects.filter(pk=buyer.pk).aupdate(status=User.Status.SUSPENDED)
+    tab._sign_in = lambda: tab.session_key  # type: ignore[method-assign]
+    await tab.open()
+    assert await tab.closes() == 4401
+
+
+# ---------------------------------------------------------------- what the store says
+
+
+async def test_an_event_published_by_ordinary_code_reaches_every_tab_of_the_person_and_nobody_else(
+    buyer: User, seller: User
+) -> None:
+    @atomic
+    def tell() -> None:
+        publish(WalletChanged(user=buyer.pk.hex), to=[buyer.pk])
+
+    async with Tab(buyer) as first, Tab(buyer) as second, Tab(seller) as other:
+        await in_thread(tell)
+        assert (await first.expect("wallet.changed"))["user"] == buyer.pk.hex
+        await second.expect("wallet.changed")
+        assert await other.settle() == []
+
+
+async def test_staff_hear_of_queues_they_may_work_on_and_customers_do_not(staff: User, buyer: User) -> None:
+    @atomic
+    def tell() -> None:
+        event = DepositChanged(deposit="0" * 32, user=buyer.pk.hex, state="submitted")
+        publish(event, groups=[staff_group("payments.review_deposit")])
+
+    async with Tab(staff) as desk, Tab(buyer) as page:
+        await in_thread(tell)
+        assert (await desk.expect("deposit.changed"))["state"] == "submitted"
+        assert await page.settle() == []
+
+
+def test_ordinary_code_writes_to_the_channel_that_the_layer_listens_to(db: None) -> None:
+    async def channel() -> str:
+        return get_channel_layer()._get_group_channel_name("user.x")
+
+    from asgiref.sync import async_to_sync
+
+    assert async_to_sync(channel)() == f"{realtime.PREFIX}user.x"
+
+
+# ---------------------------------------------------------------- talking
+
+
+async def test_a_message_reaches_both_sides_and_the_sender_gets_its_number(
+    talk: Conversation, buyer: User, seller: User
+) -> None:
+    async with Tab(buyer) as b, Tab(seller) as s:
+        await say(b, talk, "Is the email included?", "client-0001")
+        ack = await b.expect("message.ack", client_id="client-0001")
+        assert (ack["seq"], ack["conversation"]) == (1, talk.pk.hex)
+        got = await s.expect("message.new", seq=1)
+        assert (got["body"], got["sender"], got["client_id"]) == (
+            "Is the email included?",
+            buyer.pk.hex,
+            "client-0001",
+        )
+        assert (await b.expect("message.new"))["seq"] == 1
+
+
+async def test_a_retry_is_acknowledged_with_the_same_number_and_stores_nothing(talk: Conversation, buyer: User) -> None:
+    async with Tab(buyer) as tab:
+        for _ in range(3):
+            await say(tab, talk, "Hello", "client-0001")
+            assert (await tab.expect("message.ack"))["seq"] == 1
+    assert await Message.objects.acount() == 1
+
+
+async def test_receipts_reach_the_other_side(talk: Conversation, buyer: User, seller: User) -> None:
+    async with Tab(buyer) as b, Tab(seller) as s:
+        await say(b, talk, "Hello", "client-0001")
+        await s.expect("message.new")
+        await s.say("message.delivered", conversation=talk.pk.hex, seq=1)
+        assert (await b.expect("receipt", delivered_seq=1))["read_seq"] == 0
+        await s.say("message.read", conversation=talk.pk.hex, seq=10**15)
+        assert (await b.expect("receipt", read_seq=1))["user"] == seller.pk.hex
+
+
+async def test_typing_reaches_the_other_side_only(talk: Conversation, buyer: User, seller: User) -> None:
+    async with Tab(buyer) as b, Tab(seller) as s:
+        await b.say("typing", conversation=talk.pk.hex)
+        assert (await s.expect("typing"))["user"] == buyer.pk.hex
+        assert await b.settle() == []
+
+
+async def test_a_stranger_gets_nothing_done_in_somebody_elses_conversation(
+    talk: Conversation, buyer: User, seller: User, stranger: User
+) -> None:
+    await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="Secret")
+    async with Tab(stranger) as tab, Tab(buyer) as b:
+        await say(tab, talk, "Let me in", "client-0002")
+        refusal = await tab.expect("error", client_id="client-0002")
+        assert refusal["code"] == "not_a_member"
+        await tab.say("message.read", conversation=talk.pk.hex, seq=1)
+        await tab.say("message.delivered", conversation=talk.pk.hex, seq=1)
+        await tab.say("typing", conversation=talk.pk.hex)
+        await tab.say("resume", since={talk.pk.hex: 0})
+        frames = await tab.settle()
+        assert {frame["type"] for frame in frames} == {"error"}
+        assert "Secret" not in json.dumps(frames)
+        assert await b.settle() == []
+    assert await Message.objects.acount() == 1
+
+
+async def test_membership_counts_at_each_send_not_at_the_first(talk: Conversation, buyer: User) -> None:
+    async with Tab(buyer) as tab:
+        await say(tab, talk, "Hello", "client-0001")
+        await tab.expect("message.ack")
+        await Participant.objects.filter(user=buyer).adelete()
+        await say(tab, talk, "Still here?", "client-0002")
+        assert (await tab.expect("error"))["code"] == "not_a_member"
+
+
+async def test_refusals_come_in_the_language_of_the_page(talk: Conversation, buyer: User) -> None:
+    async with Tab(buyer, language="ar") as tab:
+        assert socket_work._language({"cookies": {settings.LANGUAGE_COOKIE_NAME: "ar"}, "user": buyer}) == "ar"
+        await say(tab, talk, "   ", "client-0001")
+        assert (await tab.expect("error"))["code"] == "bad_message"
+
+
+# ---------------------------------------------------------------- resuming
+
+
+async def test_what_was_missed_while_away_comes_back_once_and_in_order(
+    talk: Conversation, buyer: User, seller: User
+) -> None:
+    async with Tab(buyer) as tab:
+        await say(tab, talk, "one", "client-0001")
+        await tab.expect("message.ack")
+    for n in range(2, 7):
+        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+    await in_thread(system_message, conversation=talk, note="deliver", key="e1")
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 1})
+        frames = await tab.settle()
+    news = [frame for frame in frames if frame["type"] == "message.new"]
+    assert [frame["seq"] for frame in news] == [2, 3, 4, 5, 6, 7]
+    assert news[0]["body"] == "m2"
+    assert news[-1]["body"] == "Delivered. The check period has started."
+    assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 7}
+
+
+async def test_resuming_tells_how_far_the_other_is_and_whether_they_are_online(
+    talk: Conversation, buyer: User, seller: User
+) -> None:
+    async with Tab(buyer) as b, Tab(seller) as s:
+        await say(b, talk, "Hello", "client-0001")
+        await s.expect("message.new")
+        await s.say("message.read", conversation=talk.pk.hex, seq=1)
+        await b.expect("receipt", read_seq=1)
+        await b.say("resume", since={talk.pk.hex: 1})
+        assert (await b.expect("receipt"))["read_seq"] == 1
+        assert (await b.expect("presence"))["online"] is True
+        await b.expect("resumed", seq=1)
+
+
+async def test_who_missed_too_much_is_told_to_load_the_page(
+    talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_work, "RESUME_LIMIT", 3)
+    for n in range(4):
+        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 0})
+        assert await tab.settle() == [{"type": "resync", "conversation": talk.pk.hex}]
+
+
+async def test_twenty_drops_in_the_middle_of_a_talk_lose_and_repeat_nothing(
+    talk: Conversation, buyer: User, seller: User
+) -> None:
+    """The client's part of the promise, in Python: apply the next number, ask again after a jump, forget repeats."""
+    known: list[str] = []
+    async with Tab(seller) as s:
+        for drop in range(20):
+            async with Tab(buyer) as b:
+                await b.say("resume", since={talk.pk.hex: len(known)})
+                await say(s, talk, f"{drop}-a", f"client-{drop:04}-a")
+                await s.expect("message.ack")
+                while not known or known[-1] != f"{drop}-a":
+                    frame = await b.expect("message.new")
+                    if frame["seq"] == len(known) + 1:
+                        known.append(frame["body"])
+                    elif frame["seq"] > len(known) + 1:
+                        await b.say("resume", since={talk.pk.hex: len(known)})
+            await say(s, talk, f"{drop}-b", f"client-{drop:04}-b")
+            await s.expect("message.ack")
+    assert known == [f"{drop}-{half}" for drop in range(20) for half in "ab"][:-1]
+
+
+# ---------------------------------------------------------------- sessions that end
+
+
+async def test_suspending_somebody_closes_their_sockets(buyer: User, staff: User) -> None:
+    async with Tab(buyer) as tab:
+        await in_thread(user_suspend, user=buyer, staff=staff, reason="Fraud")
+        assert (await tab.expect("session.revoked"))["reason"] == "suspended"
+        assert await tab.closes() == 4401
+
+
+async def test_signing_out_closes_the_sockets_of_this_session_only(buyer: User) -> None:
+    async with Tab(buyer) as here, Tab(buyer) as elsewhere:
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = here.session_key
+        await in_thread(client.post, "/account/logout/")
+        assert await here.closes() == 4401
+        assert [f["type"] for f in await elsewhere.settle()] == []
+
+
+@pytest.mark.parametrize("how", ["session deleted", "password changed", "suspended"])
+async def test_a_session_that_ended_unheard_is_found_at_a_ping(
+    buyer: User, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0)
+    async with Tab(buyer) as tab:
+        assert await tab.settle() == []
+        if how == "session deleted":
+            await in_thread(SessionStore(tab.session_key).delete)
+        elif how == "password changed":
+            await User.objects.filter(pk=buyer.pk).aupdate(password="other")
+        else:
+            await User.objects.filter(pk=buyer.pk).aupdate(status=User.Status.SUSPENDED)
+        await tab.say("ping")
+        assert await tab.closes() == 4401
+
+
+# ---------------------------------------------------------------- presence
+
+
+async def test_a_person_with_an_open_page_is_online(buyer: User, seller: User) -> None:
+    async with Tab(buyer):
+        assert await in_thread(online, [buyer.pk, seller.pk]) == {buyer.pk}
+
+
+# ---------------------------------------------------------------- what a client may not do
+
+GARBAGE = [
+    "",
+    "not json",
+    "[]",
+    "null",
+    "1e999",
+    '"ping"',
+    "{}",
+    '{"type": "nonsense"}',
+    '{"type": ["ping"]}',
+    '{"type": "ping", "extra": 1}',
+    '{"type": "message.send"}',
+    '{"type": "message.send", "conversation": 5, "client_id": "client-0001", "body": "x"}',
+    '{"type": "message.send", "conversation": "../../etc", "client_id": "client-0001", "body": "x"}',
+    '{"type": "message.read", "conversation": "' + "0" * 32 + '", "seq": -1}',
+    '{"type": "message.read", "conversation": "' + "0" * 32 + '", "seq": 1.5}',
+    '{"type": "message.read", "conversation": "' + "0" * 32 + '", "seq": 99999999999999999999}',
+    '{"type": "resume", "since": {}}',
+    '{"type": "resume", "since": {"x": 1}}',
+    '{"type": "ping", "x": ' + "[" * 50_000,
+]
+
+
+async def test_every_kind_of_garbage_gets_an_error_and_the_socket_lives_on(
+    buyer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "STRIKES", 1000)
+    monkeypatch.setattr(consumers, "FRAMES_AT_ONCE", 1000)
+    async with Tab(buyer) as tab:
+        for text in GARBAGE:
+            await tab.raw(text)
+            error = await tab.next()
+            assert error.get("type") == "error", (text[:80], error)
+        await tab.socket.send_to(bytes_data=b"\x00\xff")
+        assert (await tab.next())["code"] == "bad_frame"
+        await tab.raw('{"type": "ping"}' + " " * 65_536)
+        assert (await tab.next())["code"] == "too_large"
+        assert await tab.settle() == []
+
+
+async def test_who_goes_on_with_garbage_is_closed(buyer: User) -> None:
+    async with Tab(buyer) as tab:
+        for _ in range(consumers.STRIKES + 1):
+            await tab.raw("garbage")
+        assert await tab.closes() == 4400
+
+
+async def test_a_flood_is_told_to_slow_down_and_then_closed(buyer: User) -> None:
+    async with Tab(buyer) as tab:
+        for _ in range(1000):
+            await tab.say("ping")
+        frames: list[dict[str, Any]] = []
+        while "closed" not in (frame := await tab.next()):
+            frames.append(frame)
+        assert frame["closed"] == 4400
+        assert sum(f["type"] == "error" for f in frames) <= consumers.STRIKES + 2
+        assert {f["code"] for f in frames if f["type"] == "error"} == {"slow_down"}
+
+
+async def test_a_failure_below_is_an_error_frame_and_not_the_end(
+    talk: Conversation, buyer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("the database is away")
+
+    async with Tab(buyer) as tab:
+        with monkeypatch.context() as patched:
+            patched.setattr(socket_work, "message_send", broken)
+            await say(tab, talk, "Hello", "client-0001")
+            assert (await tab.expect("error", client_id="client-0001"))["code"] == "failed"
+        await say(tab, talk, "Hello", "client-0001")
+        assert (await tab.expect("message.ack"))["seq"] == 1
+
+
+KEYS = st.sampled_from(["type", "conversation", "client_id", "body", "seq", "since", "x"])
+TYPES = st.sampled_from(
+    ["message.send", "message.read", "message.delivered", "typing", "resume", "ping", "welcome", "deliver", "", "x"]
+)
+HEX = st.sampled_from(["0" * 32, "f" * 32, "F" * 32, "0" * 31, "real"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60) | HEX
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | HEX, inner, max_size=3), max_leaves=8
+)
+FRAMES = st.one_of(
+    st.text(max_size=80),
+    st.builds(json.dumps, VALUES),
+    st.builds(lambda kind, fields: json.dumps({**fields, "type": kind}), TYPES, st.dictionaries(KEYS, VALUES)),
+)
+
+
+@hypothesis_settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(frames=st.lists(FRAMES, min_size=1, max_size=25))
+def test_no_frames_at_all_kill_the_socket(
+    talk: Conversation, buyer: User, monkeypatch: pytest.MonkeyPatch, frames: list[str]
+) -> None:
+    from asgiref.sync import async_to_sync
+
+    monkeypatch.setattr(consumers, "STRIKES", 1000)
+    monkeypatch.setattr(consumers, "FRAMES_AT_ONCE", 1000)
+
+    async def play() -> None:
+        async with Tab(buyer) as tab:
+            for text in frames:
+                await tab.raw(text.replace('"real"', f'"{talk.pk.hex}"'))
+            await say(tab, talk, "Still here", "client-0001")
+            answers = []
+            while (frame := await tab.next()).get("type") != "message.ack":
+                assert "closed" not in frame, frames
+                answers.append(frame)
+            assert not [frame for frame in answers if frame.get("code") == "failed"]
+
+    async_to_sync(play)()

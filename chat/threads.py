@@ -1,0 +1,137 @@
+"""A conversation as one person sees it: what the thread's template prints."""
+
+import dataclasses
+import datetime
+import uuid
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accountsstore.db import uuid7
+from accountsstore.money import format_minor
+from chat.models import Conversation, Message, Participant
+from chat.notes import note_text
+from chat.presence import online
+from chat.selectors import messages_before, others_in
+from payments.models import Order
+from payments.states import HELD
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One message. `state` is how far an own one has come: sent, delivered or read."""
+
+    message: Message
+    text: str
+    is_mine: bool
+    state: str
+    day: str
+    # The words between yesterday's messages and today's; empty when the day goes on.
+    day_label: str
+    # The first message that was unread when the page was asked for.
+    is_first_unread: bool
+
+    @property
+    def is_note(self) -> bool:
+        return self.message.kind == Message.Kind.SYSTEM
+
+
+@dataclasses.dataclass(frozen=True)
+class Thread:
+    conversation: Conversation
+    mine: Participant
+    other: Participant | None
+    lines: list[Line]
+    # "Earlier messages" asks for those before this number; 0 when there are none.
+    earlier: int
+    # The page shows an earlier part, not the newest messages.
+    is_past: bool
+    order: Order | None
+    is_other_online: bool
+    time_zone: str
+    # The form's id of the next message, so that a double click sends once.
+    client_id: str
+
+    @property
+    def name(self) -> str:
+        """Whom the person talks with."""
+        return self.other.user.name if self.other else settings.STORE_NAME
+
+    @property
+    def why_closed(self) -> str:
+        """Why nothing can be written; empty when it can."""
+        if self.conversation.is_locked:
+            return _("Staff have closed this conversation. You can read it, but nothing new can be written.")
+        if self.other and not self.other.user.is_active:
+            return _("%(name)s cannot receive messages right now.") % {"name": self.name}
+        return ""
+
+    @property
+    def money_line(self) -> str:
+        """Where the order's money is, in one line above the thread."""
+        if self.order is None:
+            return ""
+        price = format_minor(self.order.price_minor, self.order.currency)
+        return _("%(price)s is in escrow") % {"price": price} if self.order.state in HELD else price
+
+
+def thread_of(mine: Participant, user: User, before: int | None = None) -> Thread:
+    """The newest messages, or those before number `before`, with everything around them. Six queries."""
+    conversation = mine.conversation
+    others = others_in(conversation.pk, user)
+    other = others[0] if others else None
+    found, has_earlier = messages_before(conversation, before)
+    return Thread(
+        conversation=conversation,
+        mine=mine,
+        other=other,
+        lines=_lines(found, mine, other),
+        earlier=found[0].seq if has_earlier else 0,
+        is_past=before is not None and before <= mine.last_seq,
+        order=Order.objects.filter(pk=conversation.order_id).first() if conversation.order_id else None,
+        is_other_online=bool(other and _online(other.user_id)),
+        time_zone=settings.STORE_TIME_ZONE,
+        client_id=uuid7().hex,
+    )
+
+
+def _online(user_id: uuid.UUID) -> bool:
+    return user_id in online([user_id])
+
+
+def _lines(found: list[Message], mine: Participant, other: Participant | None) -> list[Line]:
+    lines = []
+    last_day: datetime.date | None = None
+    first_unread = next((m.seq for m in found if m.seq > mine.read_seq and m.sender_id != mine.user_id), 0)
+    # A page that begins with unread messages may have more of them above: no line says where they begin.
+    if first_unread and first_unread == found[0].seq and first_unread > mine.read_seq + 1:
+        first_unread = 0
+    for message in found:
+        day = timezone.localtime(message.created_at).date()
+        lines.append(
+            Line(
+                message=message,
+                text=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
+                is_mine=message.sender_id == mine.user_id,
+                state=_state(message.seq, other),
+                day=day.isoformat(),
+                day_label=day_words(day) if day != last_day else "",
+                is_first_unread=message.seq == first_unread,
+            )
+        )
+        last_day = day
+    return lines
+
+
+def _state(seq: int, other: Participant | None) -> str:
+    if other and seq <= other.read_seq:
+        return "read"
+    return "delivered" if other and seq <= other.delivered_seq else "sent"
+
+
+def day_words(day: datetime.date) -> str:
+    """ "Monday 23 November", with the year when it is another. static/js/chat.js writes the same."""
+    return date_format(day, _("l j F") if day.year == timezone.localtime().year else _("l j F Y"))
