@@ -32,6 +32,11 @@ class Label:
     at: float
     text: str
 
+    @property
+    def text_at(self) -> float:
+        """A line's label stands a little lower, so that its middle is on the line."""
+        return self.at + 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
