@@ -39,14 +39,11 @@ class Queue:
     icon: str
     model: type[Model]
     query: dict[str, str]
-    # A moment that must be over by now.
-    over: str = ""
     waiting: Callable[[], QuerySet[Any]]
 
     @property
     def url(self) -> str:
-        over = {f"{self.over}__lt": timezone.now().isoformat(timespec="seconds")} if self.over else {}
-        return _list_url(self.model, self.query | over)
+        return _list_url(self.model, self.query)
 
     def is_shown(self, request: HttpRequest) -> bool:
         shown = request.GET
@@ -96,8 +93,7 @@ QUEUES = (
         title=_("Overdue deadlines"),
         icon="alarm",
         model=Deadline,
-        query={"is_open__exact": "1"},
-        over="due_at",
+        query={"overdue": "yes"},
         waiting=lambda: Deadline.objects.filter(is_open=True, due_at__lt=timezone.now()),
     ),
     Queue(
