@@ -10,7 +10,7 @@ find_python() {
 }
 
 writable_folder() {
-    { mkdir -p var && touch var/.writable && rm var/.writable; } 2>/dev/null ||
+    { mkdir -p var/static && touch var/.writable && rm var/.writable; } 2>/dev/null ||
         refuse "This folder cannot be written to: $root. Clone the repository where you may write, or change the folder's owner."
 }
 
