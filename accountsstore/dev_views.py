@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from accountsstore.dev_samples import ExampleForm, samples
@@ -37,4 +37,5 @@ def components(request: HttpRequest) -> HttpResponse:
     form = ExampleForm(request.POST or {"email": "sam@mailbox", "amount": "4.00", "method": "bank"}, request.FILES)
     if form.is_valid():
         messages.success(request, "The example was sent. Nothing was kept.")
+        return redirect("dev_components")
     return render(request, "dev/components.html", {"form": form, **samples(timezone.now())})
