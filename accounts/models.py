@@ -72,7 +72,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         return self.username
 
     @property
-    def is_active(self) -> bool:
+    def is_active(self) -> bool:  # type: ignore[override]  # a column in the stubs
         """What Django and allauth ask before letting somebody in."""
         return self.status in (self.Status.ACTIVE, self.Status.RESTRICTED)
 

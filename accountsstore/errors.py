@@ -1,5 +1,7 @@
 """What a service may refuse, in words for the person who asked."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,7 +13,7 @@ class StoreError(Exception):
 
     code = "refused"
     http_status = 400
-    message = _("This cannot be done.")
+    message: Any = _("This cannot be done.")
 
     def __init__(self, message: object = None, *, field: str | None = None) -> None:
         self.message = message or self.message

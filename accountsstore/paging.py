@@ -69,7 +69,8 @@ def _after(order: tuple[str, ...], values: list[Any]) -> Q:
 
 
 def _write(direction: str, order: tuple[str, ...], row: Model) -> str:
-    values = [row._meta.get_field(name).value_to_string(row) for name in _names(order)]
+    fields: list[Any] = [row._meta.get_field(name) for name in _names(order)]
+    values = [field.value_to_string(row) for field in fields]
     return signing.dumps([direction, list(order), values], salt=_SALT)
 
 
@@ -82,4 +83,5 @@ def _read(cursor: str, model: type[Model], order: tuple[str, ...]) -> tuple[str,
         return None
     if of_order != list(order):
         return None
-    return direction, [model._meta.get_field(name).to_python(v) for name, v in zip(_names(order), values, strict=True)]
+    fields: list[Any] = [model._meta.get_field(name) for name in _names(order)]
+    return direction, [field.to_python(value) for field, value in zip(fields, values, strict=True)]

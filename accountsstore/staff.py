@@ -148,7 +148,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for queue in queues_of(request)
     ]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"title": None, "items": [{"title": _("Desk"), "icon": "space_dashboard", "link": reverse("admin:index")}]},
         {"title": _("Waiting"), "separator": True, "items": queues},
         {"title": _("Look up"), "separator": True, "items": _items(request, LISTS)},

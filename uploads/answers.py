@@ -25,7 +25,8 @@ def public_answer(request: HttpRequest, file: StoredFile, variant: str) -> HttpR
         if found is None:
             return None
         answer = found
-    answer.headers |= {"ETag": etag, "Cache-Control": FOREVER}
+    answer["ETag"] = etag
+    answer["Cache-Control"] = FOREVER
     return answer
 
 
@@ -33,7 +34,8 @@ def private_answer(file: StoredFile, variant: str) -> HttpResponse | None:
     """The variant, to be kept by nobody; None if there are no bytes."""
     answer = _answer(file, variant)
     if answer is not None:
-        answer.headers |= {"Cache-Control": PRIVATE, "Cross-Origin-Resource-Policy": "same-origin"}
+        answer["Cache-Control"] = PRIVATE
+        answer["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer
 
 

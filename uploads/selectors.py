@@ -1,5 +1,7 @@
 """Reads of uploads that need care."""
 
+import uuid
+
 from uploads.fingerprints import DETAIL_DISTANCE, HASH_DISTANCE, detail_distance, hash_distance
 from uploads.models import FingerprintBand, PictureDetail, StoredFile
 
@@ -15,13 +17,13 @@ def lookalikes(file: StoredFile) -> list[StoredFile]:
     return list(StoredFile.objects.filter(pk__in=found).order_by("-created_at")[:SHOWN])
 
 
-def _same_bytes(file: StoredFile) -> list[object]:
+def _same_bytes(file: StoredFile) -> list[uuid.UUID]:
     rows = StoredFile.objects.filter(sha256=file.sha256, purpose=file.purpose).exclude(pk=file.pk)
     rows = rows.filter(state=StoredFile.State.CLEAN) | rows.exclude(attached_to="")
     return list(rows.order_by("-created_at").values_list("pk", flat=True)[:SHOWN])
 
 
-def _same_look(file: StoredFile) -> list[object]:
+def _same_look(file: StoredFile) -> list[uuid.UUID]:
     own = dict(FingerprintBand.objects.filter(file=file).values_list("band", "fingerprint"))
     detail = PictureDetail.objects.filter(file=file).values_list("packed", flat=True).first()
     if not own or detail is None:

@@ -1,5 +1,7 @@
 """Becoming a seller, and staying one."""
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -107,7 +109,7 @@ def _require_reviewer(staff: User, user: User) -> None:
         raise OwnCase
 
 
-def _decide(application: SellerApplication, staff: User, reason: str, *, source: list[str], target: str) -> None:
+def _decide(application: SellerApplication, staff: User, reason: str, *, source: Sequence[str], target: str) -> None:
     user = application.user
     _require_reviewer(staff, user)
     before = application.state

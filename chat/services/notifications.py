@@ -50,7 +50,7 @@ def _notification_create(*, user: User, kind: str, params: dict[str, Any], url: 
         )
 
 
-def muted_topics(user: User) -> set[str]:
+def muted_topics(user: User) -> frozenset[str]:
     """The topics whose mails the person declined, without those that always go."""
     chosen = NotificationPreference.objects.filter(user=user).values_list("muted_topics", flat=True).first()
     return MUTABLE & set(chosen or [])

@@ -3,6 +3,7 @@
 Orders carry a copy of what they agreed to, so nothing here touches an order that runs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -215,7 +216,7 @@ def _to_active(listing: Listing, source: str, **fields: Any) -> None:
         raise Conflict
 
 
-def move(listing: Listing, sources: list[str], target: str, **fields: Any) -> bool:
+def move(listing: Listing, sources: Sequence[str], target: str, **fields: Any) -> bool:
     """One UPDATE from any of `sources` to `target`; False if it was there already. Raises Conflict otherwise."""
     won = Listing.objects.filter(pk=listing.pk, state__in=sources).update(state=target, **fields)
     listing.refresh_from_db()

@@ -64,7 +64,7 @@ def remind(*, deadline: Deadline, now: datetime.datetime) -> None:
     """Tell who must act that time runs out. Safe to run twice at once: one UPDATE closes the reminder."""
     if not Deadline.objects.filter(pk=deadline.pk, is_open=True).update(is_open=False, closed_at=now):
         return
-    order = Order.objects.get(pk=deadline.order_id)
+    order = Order.objects.get(pk=deadline.order_id)  # type: ignore[misc]  # these kinds have an order
     moves = Kind.INSPECT if deadline.kind == Kind.INSPECT_REMINDER else Kind.DELIVER
     main = Deadline.objects.filter(order=order, kind=moves, is_open=True).first()
     if main is None or deadline.owner_id is None:

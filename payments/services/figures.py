@@ -3,6 +3,7 @@
 import datetime
 import statistics
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Sum
@@ -22,7 +23,7 @@ MEDIAN_OF = 200
 STORE_DAYS = 30
 
 
-def _median_delivery_seconds(rows: list[tuple[datetime.datetime, datetime.datetime]]) -> int | None:
+def _median_delivery_seconds(rows: list[tuple[Any, Any]]) -> int | None:
     return round(statistics.median((done - start).total_seconds() for start, done in rows)) if rows else None
 
 

@@ -133,7 +133,7 @@ def _apply(transaction: LedgerTransaction, account: LedgerAccount, amount: int) 
         moved = rows.update(balance_minor=F("balance_minor") + amount, entry_count=F("entry_count") + 1)
         now = LedgerAccount.objects.values_list("balance_minor", "entry_count").get(pk=account.pk)
         if not moved:
-            raise InsufficientFunds(-amount - now[0], account.currency)
+            raise InsufficientFunds(-amount - (now[0] or 0), account.currency)
         entry.balance_after_minor, entry.seq = now
     entry.save(force_insert=True)
 

@@ -13,6 +13,7 @@
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.db.models import Count, F, Q, Sum
 
@@ -107,7 +108,7 @@ def _guarded_accounts_are_not_negative() -> Iterator[Fault]:
         yield Fault(2, f"account {account.code}", f"holds {account.balance_minor}")
 
 
-def _held(kind: str) -> dict[object, int]:
+def _held(kind: str) -> dict[Any, Any]:
     return dict(LedgerAccount.objects.filter(kind=kind).values_list("owner_id", "balance_minor"))
 
 
@@ -176,7 +177,7 @@ def _postings_fit_the_state() -> Iterator[Fault]:
     postings: dict[str, Counter[str]] = defaultdict(Counter)
     for source, kind in LedgerTransaction.objects.values_list("source", "kind").iterator(chunk_size=CHUNK):
         postings[source][kind] += 1
-    subjects: tuple[tuple[str, type, dict[str, tuple[set[str], ...]]], ...] = (
+    subjects: tuple[tuple[str, Any, dict[str, tuple[set[str], ...]]], ...] = (
         ("order", Order, ORDER_POSTINGS),
         ("deposit", Deposit, DEPOSIT_POSTINGS),
         ("withdrawal", Withdrawal, WITHDRAWAL_POSTINGS),
