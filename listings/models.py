@@ -248,6 +248,11 @@ class StockItem(Row):
     def __str__(self) -> str:
         return f"{self.listing_id} {self.state}"
 
+    @property
+    def short_code(self) -> str:
+        """The random end of the id: tells the items of a listing apart."""
+        return self.id.hex[-6:].upper()
+
 
 class Credential(Row):
     """The secret handed over, as ciphertext only. See `listings.credentials`.
@@ -374,7 +379,7 @@ class SellerFigures(Row):
 
     @property
     def dispute_rate_text(self) -> str:
-        return f"{100 * self.orders_disputed / self.orders_finished:.1f} %" if self.orders_finished else ""
+        return f"{100 * self.orders_disputed / self.orders_finished:.1f}%" if self.orders_finished else ""
 
 
 class StoreFigures(Row):

@@ -46,7 +46,8 @@ class Search:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figures:
-    """How many match, and how many each facet value would leave. `capped`: these are the least, there may be more."""
+    """How many match (`matching_count`), and how many each facet value would leave. `capped`: of the latter this is
+    the least, there may be more."""
 
     total: int
     capped: bool
@@ -55,8 +56,12 @@ class Figures:
 
 def listing_search(search: Search, cursor: str = "") -> Page[Listing]:
     """One page of matching listings, with category, seller, figures and cover at hand; see `accountsstore.paging`."""
-    rows = _matching(search).prefetch_related("category__fields", "cover", "seller__figures")
-    return page_of(rows, SORTS.get(search.sort, SORTS["newest"]), cursor)
+    return page_of(for_cards(_matching(search)), SORTS.get(search.sort, SORTS["newest"]), cursor)
+
+
+def for_cards(rows: QuerySet[Listing]) -> QuerySet[Listing]:
+    """With what a card or row of a list shows, in a fixed number of queries."""
+    return rows.prefetch_related("category__fields", "seller__figures")
 
 
 def on_sale() -> QuerySet[Listing]:
@@ -110,8 +115,12 @@ def search_figures(search: Search, facets: list[CategoryField]) -> Figures:
     return figures
 
 
+def matching_count(search: Search) -> int:
+    """How many match; one above the limit stands for "more"."""
+    return _matching(search).order_by()[: COUNT_LIMIT + 1].count()
+
+
 def _count(search: Search, facets: list[CategoryField]) -> Figures:
-    total = _matching(search).order_by()[: COUNT_LIMIT + 1].count()
     # The choices are left aside in the query and applied here, so that each facet counts what the others leave.
     sample = dict(_matching(search, facets=False).order_by().values_list("pk", "delivery")[: COUNT_LIMIT + 1])
     held: dict[Any, dict[str, str]] = {pk: {DELIVERY: delivery} for pk, delivery in sample.items()}
@@ -131,7 +140,7 @@ def _count(search: Search, facets: list[CategoryField]) -> Figures:
                 if key in values_of and all(values_of.get(k) in chosen for k, chosen in others)
             )
         )
-    return Figures(total=min(total, COUNT_LIMIT), capped=len(sample) > COUNT_LIMIT, by_value=by_value)
+    return Figures(total=matching_count(search), capped=len(sample) > COUNT_LIMIT, by_value=by_value)
 
 
 def facet_fields(category: Category | None) -> list[CategoryField]:

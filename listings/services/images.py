@@ -12,7 +12,7 @@ from listings.errors import BadListing
 from listings.models import Listing, ListingImage
 from listings.services.listings import require_owner
 from uploads.models import StoredFile
-from uploads.services import file_attach, file_store
+from uploads.services import file_attach, file_discard, file_store
 
 LIMIT = 10
 
@@ -22,7 +22,7 @@ def image_add(*, listing: Listing, seller: User, upload: UploadedFile) -> Listin
     upload's own refusal. The file is read and written before the transaction."""
     require_owner(listing, seller)
     _require_room(listing)
-    file = file_store(owner=seller, purpose=StoredFile.Purpose.LISTING_IMAGE, upload=upload)
+    file = file_store(owner=seller, purpose=StoredFile.Purpose.LISTING_IMAGE, upload=upload, field="photos")
     return _image_add(listing=listing, file=file)
 
 
@@ -31,14 +31,14 @@ def _image_add(*, listing: Listing, file: StoredFile) -> ListingImage:
     _require_room(listing)
     last = ListingImage.objects.filter(listing=listing).order_by("-position").first()
     image = ListingImage.objects.create(listing=listing, file=file, position=last.position + 1 if last else 0)
-    file_attach(file=file, to=f"listing:{listing.pk.hex}")
+    file_attach(file=file, to=f"listing:{listing.pk.hex}", owner=listing.seller)
     _recover(listing)
     return image
 
 
 def _require_room(listing: Listing) -> None:
     if ListingImage.objects.filter(listing=listing).count() >= LIMIT:
-        raise BadListing(_("A listing has at most %(limit)d photos.") % {"limit": LIMIT}, field="photo")
+        raise BadListing(_("A listing has at most %(limit)d photos.") % {"limit": LIMIT}, field="photos")
     if Listing.objects.filter(pk=listing.pk, state=Listing.State.REMOVED).exists():
         raise Conflict
 
@@ -49,6 +49,7 @@ def image_remove(*, image: ListingImage, seller: User) -> None:
     require_owner(image.listing, seller)
     ListingImage.objects.filter(pk=image.pk).delete()
     _recover(image.listing)
+    file_discard(file=image.file)
 
 
 @atomic

@@ -1,0 +1,22 @@
+"""What templates of the catalogue need."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def span(seconds: int | None) -> str:
+    """A time that something usually takes: "40 s", "6 min", "2 h 5 min", "3 d"."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return _("%(s)d s") % {"s": seconds}
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("%(m)d min") % {"m": minutes}
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(h)d h %(m)d min") % {"h": hours, "m": minutes} if minutes else _("%(h)d h") % {"h": hours}
+    return _("%(d)d d") % {"d": round(hours / 24)}
