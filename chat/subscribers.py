@@ -204,7 +204,7 @@ def seller_told(event: SellerChanged, at: datetime.datetime) -> None:
         user=user,
         kind=kind,
         params={"reason": application.reason if application else ""},
-        url=reverse("listings:desk") if event.state == "approved" else reverse("accounts:apply"),
+        url=reverse("listings:listing_new") if event.state == "approved" else reverse("accounts:apply"),
         dedupe_key=f"seller:{user.pk.hex}:{event.state}:{_stamp(at)}",
     )
 

@@ -98,6 +98,11 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
     )
 
 
+def seq_from(text: str) -> int | None:
+    """A message's number as an address carries it; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
 def _online(user_id: uuid.UUID) -> bool:
     return user_id in online([user_id])
 
@@ -114,7 +119,7 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None) -
         lines.append(
             Line(
                 message=message,
-                text=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
+                text=_text(message),
                 is_mine=message.sender_id == mine.user_id,
                 state=_state(message.seq, other),
                 day=day.isoformat(),
@@ -124,6 +129,22 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None) -
         )
         last_day = day
     return lines
+
+
+@dataclasses.dataclass(frozen=True)
+class StaffLine:
+    message: Message
+    text: str
+
+
+def staff_lines(conversation: Conversation, before: int | None) -> tuple[list[StaffLine], int]:
+    """A page of messages for staff who gave a reason, and the number before which earlier ones stand (0: none)."""
+    found, has_earlier = messages_before(conversation, before)
+    return [StaffLine(message, _text(message)) for message in found], found[0].seq if has_earlier else 0
+
+
+def _text(message: Message) -> str:
+    return note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body
 
 
 def _state(seq: int, other: Participant | None) -> str:

@@ -24,7 +24,7 @@ from chat.notification_texts import MUTABLE, TOPICS, notification_text
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_read, message_send
 from chat.services.notifications import muted_topics, notification_read, notifications_read, preferences_set
-from chat.threads import thread_of
+from chat.threads import seq_from, thread_of
 from payments.models import Order
 from payments.selectors import order_for
 
@@ -65,16 +65,10 @@ def conversations(request: HttpRequest) -> HttpResponse:
 @never_cache
 def conversation(request: HttpRequest, key: str) -> HttpResponse:
     mine = _place_or_404(request, key)
-    before = _before(request)
-    thread = thread_of(mine, request.user, before)
+    thread = thread_of(mine, request.user, seq_from(request.GET.get("before", "")))
     if not thread.is_past:
         message_read(conversation=mine.conversation, user=request.user, seq=mine.last_seq)
     return render(request, "chat/conversation.html", _list_context(request) | {"thread": thread})
-
-
-def _before(request: HttpRequest) -> int | None:
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 @login_required
@@ -82,7 +76,7 @@ def _before(request: HttpRequest) -> int | None:
 @never_cache
 def earlier(request: HttpRequest, key: str) -> HttpResponse:
     """The messages before `?before=`, as a part of the page that is open."""
-    thread = thread_of(_place_or_404(request, key), request.user, _before(request) or 0)
+    thread = thread_of(_place_or_404(request, key), request.user, seq_from(request.GET.get("before", "")) or 0)
     return render(request, "chat/lines.html", {"thread": thread})
 
 

@@ -33,6 +33,7 @@ class OrderFactory(DjangoModelFactory[Order]):
     warranty_days = 7
     terms_version = "1"
     checkout_key = factory.Sequence(lambda n: f"chat-{n}")
+    requested_at = factory.LazyFunction(timezone.now)
     funded_at = factory.LazyFunction(timezone.now)
 
     @factory.post_generation
