@@ -33,7 +33,7 @@ def parse_minor(text: str, currency: str | None = None) -> int:
     # "1,250.00" is grouped; "1,5" is ambiguous and refused.
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", clean):
         clean = clean.replace(",", "")
-    match = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", clean)
+    match = re.fullmatch(r"(\d{1,13})(?:\.(\d+))?", clean)
     if match is None:
         raise BadAmount(_("Write the amount in digits, for example 25.00."))
     whole, fraction = match[1], match[2] or ""

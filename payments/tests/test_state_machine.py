@@ -5,6 +5,7 @@ The machine knows the table from `payments.states`; a fault planted on purpose s
 
 import contextlib
 import datetime
+import random
 from collections.abc import Callable
 
 import pytest
@@ -37,7 +38,7 @@ class OrderTable(RuleBasedStateMachine):
     def open_store(self) -> None:
         self.transaction = transaction.atomic()
         self.transaction.__enter__()
-        self.now = timezone.now()
+        self.now, self.step = timezone.now(), 0
         self.buyer, self.seller = UserFactory(), SellerFactory()
         self.staff, self.second = StaffFactory.create_batch(2)
         category = CategoryFactory()
@@ -69,21 +70,19 @@ class OrderTable(RuleBasedStateMachine):
         with contextlib.suppress(StoreError):
             buy(self.buyer, getattr(self, which))
 
-    @rule(
-        way=st.sampled_from(WAYS),
-        which=st.integers(0, 1_000),
-        refund=st.integers(1, 2_499),
-        out_of_turn=st.integers(0, 4).map(lambda n: n == 0),
-        overdue=st.booleans(),
-    )
-    def tries(self, way: tuple[str, Party], which: int, refund: int, out_of_turn: bool, overdue: bool) -> None:
+    @rule(seed=st.integers(0, 2**32))
+    def tries(self, seed: int) -> None:
         """Somebody whom the table allows tries a step: mostly on an order whose state allows it, sometimes on any."""
+        # Hypothesis prefers small and repeated choices; mixing in the step spreads them over the whole table.
+        self.step += 1
+        roll = random.Random(f"{seed}/{self.step}")
+        name, party = roll.choice(WAYS)
         rows = Order.objects.order_by("id")
-        if not out_of_turn:
-            rows = rows.filter(state__in=sorted(TRANSITIONS[way[0]].sources))
+        if roll.random() < 0.8:
+            rows = rows.filter(state__in=sorted(TRANSITIONS[name].sources))
         orders = list(rows)
         if orders:
-            self._try(orders[which % len(orders)], *way, refund, overdue)
+            self._try(roll.choice(orders), name, party, refund=roll.randint(1, 2_499), overdue=roll.random() < 0.5)
 
     def _try(self, order: Order, name: str, party: Party, refund: int, overdue: bool) -> None:
         step = TRANSITIONS[name]
@@ -133,6 +132,7 @@ class OrderTable(RuleBasedStateMachine):
 
     def _release_early(self, order: Order) -> None:
         Approval.objects.filter(is_open=True).update(is_open=False)
+        order.refresh_from_db()
         approval = early_release_request(order=order, staff=self.staff, reason="Known.")
         early_release_confirm(approval=approval, staff=self.second)
 
@@ -146,7 +146,7 @@ class OrderTable(RuleBasedStateMachine):
 
 # Derandomised: the walk is the same in every run, so that what it reaches can be asserted.
 WALK = settings(
-    max_examples=18,
+    max_examples=12,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
