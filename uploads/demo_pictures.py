@@ -25,9 +25,7 @@ def curve_points(curve: Callable[[float], Point], steps: int) -> list[Point]:
     return [curve(step / steps) for step in range(steps + 1)]
 
 
-def guilloche(
-    draw: ImageDraw.ImageDraw, *, centre: Point, radius: float, rings: int, petals: int, width: int
-) -> None:
+def guilloche(draw: ImageDraw.ImageDraw, *, centre: Point, radius: float, rings: int, petals: int, width: int) -> None:
     """Two families of waving rings that cross each other, as on a banknote."""
     for ring in range(rings):
         for turn in (1, -1):

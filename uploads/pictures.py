@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from PIL import Image, ImageCms, ImageOps
 
 from uploads.errors import BadFile
@@ -69,14 +69,17 @@ class Picture:
         return found
 
 
-def picture_read(data: bytes) -> Picture:
-    """Decode a JPEG, PNG or WebP. Raises BadFile with a sentence; whatever the bytes are, nothing else."""
+def picture_read(data: bytes, *, or_pdf: bool = False) -> Picture:
+    """Decode a JPEG, PNG or WebP. Raises BadFile with a sentence; whatever the bytes are, nothing else.
+
+    `or_pdf` only changes what the sentence tells people to choose.
+    """
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
     except Image.DecompressionBombError:
         raise BadFile(_too_many_pixels()) from None
     except Exception:  # a header made to harm raises almost anything
-        raise BadFile(_what_it_is(data)) from None
+        raise BadFile(_what_it_is(data, or_pdf)) from None
     if image.width * image.height > settings.UPLOAD_MAX_PIXELS:
         raise BadFile(_too_many_pixels())
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
@@ -127,13 +130,13 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGBA" else image.convert("RGB")
 
 
-def _too_many_pixels() -> object:
+def _too_many_pixels() -> str:
     return _("This picture has more than %(limit)d megapixels. Make it smaller and try again.") % {
         "limit": settings.UPLOAD_MAX_PIXELS // 1_000_000
     }
 
 
-def _what_it_is(data: bytes) -> object:
+def _what_it_is(data: bytes, or_pdf: bool) -> str:
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(b"<") and b"<svg" in data[:2048].lower():
         kind = "SVG"
@@ -141,6 +144,6 @@ def _what_it_is(data: bytes) -> object:
         kind = "HTML"
     else:
         kind = next((name for offset, magic, name in _OTHERS if data[offset:].startswith(magic)), "")
-    if not kind:
-        return _("This is not a picture. Choose a JPEG, PNG or WebP file.")
-    return _("This is a %(kind)s file. Choose a JPEG, PNG or WebP picture.") % {"kind": kind}
+    advice = _("Choose a JPEG, PNG or WebP picture, or a PDF.") if or_pdf else _("Choose a JPEG, PNG or WebP picture.")
+    fault = _("%(kind)s files are not accepted here.") % {"kind": kind} if kind else _("This is not a picture.")
+    return f"{fault} {advice}"

@@ -77,7 +77,8 @@ def _check(owner: User, purpose: str, upload: "File[bytes]") -> _Checked:
         raise BadFile(_("This file is over %(size)s. Choose a smaller one.") % {"size": filesizeformat(limit)})
     if not data:
         raise BadFile(_("This file is empty. Choose another one."))
-    picture = pdf_read(data) if is_pdf(data) and purpose in StoredFile.EVIDENCE else picture_read(data)
+    or_pdf = purpose in StoredFile.EVIDENCE
+    picture = pdf_read(data) if or_pdf and is_pdf(data) else picture_read(data, or_pdf=or_pdf)
     return _Checked(data, picture, picture.variants())
 
 

@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -25,7 +25,7 @@ def file(request: HttpRequest, file_id: str, variant: str) -> HttpResponse:
     if found is None or found.is_public or not user.is_authenticated or not may_read(user, found, variant):
         raise Http404
     if "key" not in request.GET:
-        return redirect(signed_url(found.pk, variant, user), headers={"Cache-Control": PRIVATE})
+        return HttpResponseRedirect(signed_url(found.pk, variant, user), headers={"Cache-Control": PRIVATE})
     answer = private_answer(found, variant) if key_is_good(request.GET["key"], found.pk, variant, user) else None
     if answer is None:
         raise Http404
