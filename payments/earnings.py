@@ -17,7 +17,7 @@ DAYS = 30
 ORDERS_LIMIT = 5_000
 COMING_LIMIT = 10
 # The chart, in its own units.
-WIDTH, HEIGHT, LEFT, BOTTOM, BAR = 660, 224, 44, 196, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, BAR = 660, 224, 64, 196, 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,11 @@ def _chart(days: dict[datetime.date, int]) -> Chart:
         for n, (__, amount) in enumerate(ordered)
         if amount
     ]
-    lines = [Label(round(BOTTOM - top * part / 4 * scale, 1), format_minor(top * part // 4)) for part in range(5)]
+    # Gridlines stand at whole sums.
+    lines = [
+        Label(round(BOTTOM - top * part / 4 * scale, 1), format_minor(top * part // 4).replace(".00", ""))
+        for part in range(5)
+    ]
     weeks = [Label(round(LEFT + n * step + BAR / 2, 1), _day(day)) for n, (day, __) in enumerate(ordered) if n % 7 == 0]
     best_day, best = max(ordered, key=lambda pair: pair[1])
     summary = _("Nothing was paid out in the last %(days)d days.") % {"days": len(days)}

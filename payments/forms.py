@@ -82,8 +82,9 @@ class CredentialForm(forms.Form):
         for field in fields:
             self.fields[field.key] = forms.CharField(
                 label=field.label,
-                required=False,  # the service knows which are, and says so beside the field
+                required=field.is_required,
                 strip=False,
+                error_messages={"required": _("Fill in “%(field)s”.") % {"field": field.label}},
                 widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "dir": "auto"}),
             )
 

@@ -47,8 +47,7 @@ class Movement:
 
     @property
     def amount(self) -> str:
-        sign = "+" if self.is_in else ""
-        return sign + format_minor(self.amount_minor, self.currency)
+        return ("+" if self.is_in else "−") + format_minor(abs(self.amount_minor), self.currency)
 
     @property
     def balance(self) -> str:

@@ -7,6 +7,8 @@ from payments.states import FINAL, TRANSITIONS, OrderState
 S = OrderState
 # Column and row of each state: the usual way runs along row 1.
 PLACES = {
+    S.WITHDRAWN: (0, 0),
+    S.EXPIRED: (1, 0),
     S.DISPUTED: (2, 0),
     S.SPLIT: (4, 0),
     S.REQUESTED: (0, 1),
@@ -17,13 +19,11 @@ PLACES = {
     S.DECLINED: (0, 2),
     S.CANCELLED: (1, 2),
     S.REFUNDED: (3, 2),
-    S.WITHDRAWN: (0, 3),
-    S.EXPIRED: (1, 3),
 }
 BOX_WIDTH, BOX_HEIGHT = 132, 38
 COLUMN, ROW = 186, 92
 MARGIN = 12
-WIDTH, HEIGHT = 4 * COLUMN + BOX_WIDTH + 2 * MARGIN, 3 * ROW + BOX_HEIGHT + 2 * MARGIN
+WIDTH, HEIGHT = 4 * COLUMN + BOX_WIDTH + 2 * MARGIN, 2 * ROW + BOX_HEIGHT + 2 * MARGIN
 
 
 @dataclasses.dataclass(frozen=True)

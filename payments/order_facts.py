@@ -53,6 +53,9 @@ class Facts:
     def money(self, amount_minor: int) -> str:
         return format_minor(amount_minor, self.order.currency)
 
+    def minus(self, amount_minor: int) -> str:
+        return f"−{self.money(amount_minor)}"
+
     @property
     def words(self) -> dict[str, str]:
         """What the sentences about this order are filled in with."""

@@ -8,7 +8,7 @@ from accountsstore.templatetags.store import when
 from payments.models import OrderEvent
 from payments.order_facts import Facts
 from payments.states import FINAL, HELD, TRANSITIONS, OrderState
-from payments.times import days_words, hours_words, took_words
+from payments.times import days_words, hours_words, short_day, took_words
 
 S = OrderState
 # Of no use on a timeline: reveals have a log of their own, and a reminder is a mail.
@@ -70,7 +70,7 @@ def hold_line(f: Facts) -> list[Stop]:
 def _hold_notes(f: Facts) -> list[str]:
     order, words = f.order, f.words
     price, warranty = words["price"], days_words(order.warranty_days)
-    paid = _("paid %(when)s") % {"when": when(order.funded_at)}
+    paid = _("paid on %(day)s") % {"day": short_day(order.funded_at)}
     match order.state:
         case S.REQUESTED:
             return [_("%(price)s stays here") % words, _("when the seller agrees"), warranty, ""]
@@ -83,7 +83,7 @@ def _hold_notes(f: Facts) -> list[str]:
         case S.RELEASED:
             return [paid, _("accepted") if order.accepted_at else _("empty"), _("over"), words["released"]]
         case S.ACCEPTED:
-            return [paid, _("accepted"), price, _("paid %(when)s") % {"when": when(order.due_at)}]
+            return [paid, _("accepted"), price, _("paid on %(day)s") % {"day": short_day(order.due_at)}]
     return [paid, price, warranty, _("not paid yet")]
 
 
@@ -123,12 +123,18 @@ def _plan(f: Facts) -> list[Moment]:
         ends = Moment(_("The dispute ends"), _("by agreement, or by our staff"))
         return [Moment(_("In dispute, the money stays here")), ends]
     deliver, check = hours_words(order.deliver_hours), hours_words(order.inspect_hours)
+    if f.is_buyer:
+        answers, delivers, checks = _("%(seller)s answers"), _("%(seller)s delivers"), _("You check it")
+        paid = Moment(_("%(seller)s is paid") % words)
+    else:
+        answers, delivers, checks = _("You answer"), _("You deliver"), _("%(buyer)s checks it")
+        paid = Moment(_("You are paid"), words["net"])
     steps = {
-        S.REQUESTED: Moment(_("%(seller)s answers") % words),
-        S.FUNDED: Moment(_("%(seller)s delivers") % words, _("within %(span)s") % {"span": deliver}),
-        S.DELIVERED: Moment(_("%(buyer)s checks it") % words, _("within %(span)s") % {"span": check}),
+        S.REQUESTED: Moment(answers % words),
+        S.FUNDED: Moment(delivers % words, _("within %(span)s") % {"span": deliver}),
+        S.DELIVERED: Moment(checks % words, _("within %(span)s") % {"span": check}),
         S.ACCEPTED: Moment(_("The warranty runs"), days_words(order.warranty_days)),
-        S.RELEASED: Moment(_("%(seller)s is paid") % words, words["price"] if f.is_buyer else words["net"]),
+        S.RELEASED: paid,
     }
     states = list(steps)
     return [steps[state] for state in states[states.index(S(order.state)) :]]
@@ -142,7 +148,7 @@ def money_table(f: Facts) -> list[Sum]:
     order = f.order
     rows = [Sum(_("Price"), f.words["price"])]
     if order.refunded_minor:
-        rows.append(Sum(_("Back in the buyer's wallet"), f.money(-order.refunded_minor)))
+        rows.append(Sum(_("Back in the buyer's wallet"), f.minus(order.refunded_minor)))
     if f.is_buyer:
         paid = order.price_minor - order.refunded_minor if order.funded_at else 0
         name = _("Held in escrow") if order.state in HELD else _("You paid")
@@ -150,5 +156,5 @@ def money_table(f: Facts) -> list[Sum]:
     is_over = order.state in FINAL
     fee = order.fee_minor if is_over else f.fee_minor
     if fee:
-        rows.append(Sum(_("Fee, %(percent)s %%") % {"percent": f"{order.fee_basis_points / 100:g}"}, f.money(-fee)))
+        rows.append(Sum(_("Fee, %(percent)s %%") % {"percent": f"{order.fee_basis_points / 100:g}"}, f.minus(fee)))
     return [*rows, Sum(_("You got"), f.words["released"], True) if is_over else Sum(_("You get"), f.words["net"], True)]

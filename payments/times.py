@@ -1,7 +1,9 @@
-"""Spans of time in words."""
+"""Times in words."""
 
 import datetime
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,3 +25,8 @@ def took_words(span: datetime.timedelta) -> str:
     """How long something took: "after 21 h 14 min"; "at once" under ten seconds."""
     seconds = int(span.total_seconds())
     return _("after %(span)s") % {"span": split_left(seconds)} if seconds >= 10 else _("at once")
+
+
+def short_day(moment: datetime.datetime | None) -> str:
+    """ "25 Nov" in the store's time zone and the reader's language. Empty for None."""
+    return date_format(timezone.localtime(moment), _("j M")) if moment else ""

@@ -18,7 +18,7 @@ from payments.selectors import IN_REVIEW, Wallet, statement, wallet
 from payments.states import HELD, WITHDRAWAL_HELD, DepositState, OrderState, WithdrawalState
 
 # Of each kind; the lists have pages of their own.
-WAITING_LIMIT = 5
+WAITING_LIMIT = 3
 MOVEMENTS_LIMIT = 8
 MOVEMENTS_DAYS = 90
 

@@ -86,7 +86,7 @@ class DepositAdmin(StaffAdmin):
         "method",
         "amount",
         "transfer_reference",
-        "state_label",
+        "state",
         "waits",
         "flags",
         "held_by",
@@ -189,9 +189,9 @@ class DepositAdmin(StaffAdmin):
         return deposit.state, deposit.get_state_display()
 
     @display(description=_("Looks like"), label={"same": "danger"})
-    def flags(self, deposit: Deposit) -> tuple[str, str] | str:
+    def flags(self, deposit: Deposit) -> tuple[str, str]:
         count = len(deposit.lookalikes)
-        return ("same", str(_("%(count)d with the same picture") % {"count": count})) if count else "–"
+        return ("same", str(_("%(count)d with the same picture") % {"count": count})) if count else ("none", "–")
 
     @display(description=_("Held by"))
     def held_by(self, deposit: Deposit) -> str:

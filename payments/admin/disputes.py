@@ -75,7 +75,7 @@ class DisputeAdmin(StaffAdmin):
         "reason",
         "text",
         "offer",
-        "open_label",
+        "is_open",
         "decision_reason",
         "decided_by",
         "decided_at",

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -72,34 +71,30 @@ class LedgerAccountAdmin(StaffAdmin):
     search_fields = ("code__exact",)
     search_help_text = _("Code of the account, such as user_available:<id>:USD")
     ordering = ("code",)
-    fields = ("code", "kind", "currency", "balance", "entry_count", "created_at", "newest")
+    fields = ("code", "kind", "currency", "entry_count", "created_at")
+    change_form_after_template = "payments/admin/account.html"
 
     @display(description=_("Balance"), ordering="balance_minor")
     def stored_balance(self, account: LedgerAccount) -> str:
         """System accounts carry none; theirs is added up on their own page."""
         return "–" if account.balance_minor is None else format_minor(account.balance_minor, account.currency)
 
-    @display(description=_("Balance"))
-    def balance(self, account: LedgerAccount) -> str:
-        amount = system_balance(account) if account.balance_minor is None else account.balance_minor
-        return format_minor(amount, account.currency)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The balance is added up here, and not in a field: the form asks for a field several times."""
+        account = self.get_object(request, object_id)
+        context = {**(extra_context or {}), **(_newest(account) if account else {})}
+        return super().change_view(request, object_id, form_url, context)
 
-    @display(description=_("Newest entries"))
-    def newest(self, account: LedgerAccount) -> str:
-        entries = account.entries.select_related("transaction").order_by("-created_at")[:ENTRIES_SHOWN]
-        return format_html_join(
-            "",
-            "<div>{} {} {} {}</div>",
-            (
-                (
-                    f"{entry.created_at:%Y-%m-%d %H:%M:%S}",
-                    entry.transaction.kind,
-                    entry.transaction.source,
-                    format_minor(entry.amount_minor, entry.currency),
-                )
-                for entry in entries
-            ),
-        )
+
+def _newest(account: LedgerAccount) -> dict[str, Any]:
+    amount = system_balance(account) if account.balance_minor is None else account.balance_minor
+    entries = account.entries.select_related("transaction").order_by("-created_at")[:ENTRIES_SHOWN]
+    return {
+        "balance": format_minor(amount, account.currency),
+        "entries": [(entry, format_minor(entry.amount_minor, entry.currency)) for entry in entries],
+    }
 
 
 @admin.register(LedgerEntry)

@@ -74,7 +74,7 @@ class OrderAdmin(StaffAdmin):
         "title",
         "buyer",
         "seller",
-        "state_label",
+        "state",
         "price",
         "fee",
         "sums",

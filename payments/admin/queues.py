@@ -59,7 +59,7 @@ class DeadlineAdmin(StaffAdmin):
     list_select_related = ("order", "owner")
     list_filter = (OverdueFilter, "is_open", "kind")
     ordering = ("due_at",)
-    fields = ("kind", "about", "who", "due_at", "late", "is_open", "closed_at", "key")
+    fields = ("kind", "about", "who", "due_at", "is_open", "closed_at", "key")
 
     @display(description=_("What"), ordering="kind")
     def kind_label(self, deadline: Deadline) -> str:
@@ -75,9 +75,7 @@ class DeadlineAdmin(StaffAdmin):
     def who(self, deadline: Deadline) -> Any:
         return deadline.owner or _("staff")
 
-    @display(
-        description=_("Late by"), label={"late": "danger", "near": "warning", "fine": "success", "closed": "default"}
-    )
+    @display(description=_("Time"), label={"late": "danger", "near": "warning", "fine": "success", "closed": "default"})
     def late(self, deadline: Deadline) -> tuple[str, str]:
         if not deadline.is_open:
             return "closed", str(_("closed"))
@@ -133,7 +131,7 @@ class ApprovalAdmin(StaffAdmin):
     list_select_related = ("maker", "checker")
     list_filter = ("is_open", "kind")
     ordering = ("-is_open", "created_at")
-    fields = ("kind_label", "about", "reason", "maker", "created_at", "open_label", "checker", "decided_at")
+    fields = ("kind_label", "about", "reason", "maker", "created_at", "is_open", "checker", "decided_at")
     actions_detail: ClassVar = ("confirm_release", "decline_release", "confirm_reversal", "decline_reversal")
 
     confirm_release, decline_release = _deeds(Kind.EARLY_RELEASE)

@@ -75,7 +75,7 @@ class WithdrawalAdmin(StaffAdmin):
         "user",
         "amount",
         "to",
-        "state_label",
+        "state",
         "maker",
         "approved_at",
         "checker",

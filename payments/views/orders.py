@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accountsstore.errors import StoreError
@@ -59,7 +59,7 @@ def order_or_404(request: HttpRequest, number: str) -> Order:
 
 
 @login_required
-@require_GET
+@require_safe
 def order_list(request: HttpRequest) -> HttpResponse:
     """What the person bought."""
     return render(request, "payments/orders.html", list_context(request, "buyer"))
@@ -84,13 +84,13 @@ def list_context(request: HttpRequest, role: str) -> dict[str, Any]:
 
 
 @login_required
-@require_GET
+@require_safe
 def order_detail(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, order_or_404(request, number))
 
 
 @login_required
-@require_GET
+@require_safe
 def order_live(request: HttpRequest, number: str) -> HttpResponse:
     """What has changed since the page was drawn. `seen` is its work key: what people type into is only replaced when
     it no longer fits."""

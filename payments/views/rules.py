@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accountsstore.money import format_minor, share_minor
 from payments.models import FeePolicy
@@ -14,7 +14,7 @@ from payments.order_table import order_table, time_limits
 EXAMPLE_MINOR = 5_000
 
 
-@require_GET
+@require_safe
 def fees(request: HttpRequest) -> HttpResponse:
     points = _fee_in_force()
     fee = share_minor(EXAMPLE_MINOR, points)
@@ -43,6 +43,6 @@ def _fee_in_force() -> int:
     return policy.basis_points if policy else settings.FEE_BASIS_POINTS
 
 
-@require_GET
+@require_safe
 def rules(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/rules.html", {"order_table": order_table(), "deadlines": time_limits()})

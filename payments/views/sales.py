@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.selectors import is_approved_seller
 from accountsstore.money import format_minor
@@ -20,7 +20,7 @@ def _has_sold(request: HttpRequest) -> bool:
 
 
 @login_required
-@require_GET
+@require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     """Soonest deadline first. Whoever may not sell yet is shown the way to it."""
     if not is_approved_seller(request.user) and not _has_sold(request):
@@ -44,14 +44,14 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def sales_list(request: HttpRequest) -> HttpResponse:
     """What the person sold."""
     return render(request, "payments/sales.html", list_context(request, "seller"))
 
 
 @login_required
-@require_GET
+@require_safe
 def earnings_page(request: HttpRequest) -> HttpResponse:
     context = {"earnings": earnings(request.user), "available": format_minor(wallet_available(request.user))}
     return render(request, "payments/earnings.html", context)

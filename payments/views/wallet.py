@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accountsstore.money import format_minor, to_decimal
@@ -30,13 +31,13 @@ CSV_CHUNK = 500
 
 
 @login_required
-@require_GET
+@require_safe
 def wallet_page_view(request: HttpRequest) -> HttpResponse:
     return render(request, "payments/wallet.html", {"page": wallet_page(request.user)})
 
 
 @login_required
-@require_GET
+@require_safe
 def statement_page(request: HttpRequest) -> HttpResponse:
     """Opening + movements = closing, between two days."""
     form = _form(request)
@@ -55,9 +56,9 @@ def statement_page(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
-def statement_csv(request: HttpRequest) -> HttpResponse:
+def statement_csv(request: HttpRequest) -> HttpResponseBase:
     """The same as a file, oldest first, written while it is read."""
     form = _form(request)
     if not form.is_valid():
