@@ -25,6 +25,7 @@ from accounts.services import (
 
 # Staff sign in where everybody does, with its codes and limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.index_title = _("Staff desk")
 admin.site.unregister(EmailAddress)
 admin.site.unregister(Group)
 
@@ -62,7 +63,7 @@ class UserAdmin(StaffAdmin):
         "email",
         "about",
         "language",
-        "status_label",
+        "status",
         "status_reason",
         "sells",
         "secured_at",
@@ -157,7 +158,7 @@ class SellerApplicationAdmin(StaffAdmin):
         "country",
         "sells",
         "attempt",
-        "state_label",
+        "state",
         "reason",
         "reviewer",
         "decided_at",

@@ -384,6 +384,7 @@ UNFOLD = {
     "SITE_HEADER": STORE_NAME,
     "SITE_SUBHEADER": _("Staff desk"),
     "SITE_ICON": "accountsstore.staff.icon",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "accountsstore.staff.icon"}],
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "accountsstore.staff.dashboard",

@@ -41,6 +41,8 @@ def test_somebody_registers_confirms_the_code_and_is_signed_in(client: Client, r
     answer = client.post(reverse("account_email_verification_sent"), {"code": code})
     assert answer.status_code == 302 and answer.url == "/"
     assert client.session["_auth_user_id"] == str(user.pk)
+    user.refresh_from_db()
+    assert user.secured_at is None, "nothing was changed yet: payouts need not wait"
 
 
 @pytest.mark.django_db
