@@ -1,16 +1,16 @@
 """What every page of the staff admin stands on: read-only lists, and deeds that go through a service.
 
-    class DepositAdmin(StaffAdmin):
-        open_to = ("payments.review_deposit",)
-        actions_detail = ("reject",)
+class DepositAdmin(StaffAdmin):
+    open_to = ("payments.review_deposit",)
+    actions_detail = ("reject",)
 
-        reject = reason_action(
-            label=_("Reject"),
-            permission="payments.review_deposit",
-            call=lambda deposit, staff, data: deposit_reject(deposit=deposit, staff=staff, reason=data["reason"]),
-            shown=lambda deposit: deposit.state == Deposit.State.UNDER_REVIEW,
-            done=_("Rejected. The payer is told."),
-        )
+    reject = reason_action(
+        label=_("Reject"),
+        permission="payments.review_deposit",
+        call=lambda deposit, staff, data: deposit_reject(deposit=deposit, staff=staff, reason=data["reason"]),
+        shown=lambda deposit: deposit.state == Deposit.State.UNDER_REVIEW,
+        done=_("Rejected. The payer is told."),
+    )
 """
 
 from collections.abc import Callable, Iterable

@@ -41,7 +41,9 @@ OPTIONAL = {"is_required": False}
 REGIONS = "Europe | أوروبا\nAmericas | الأمريكتان\nAsia | آسيا\nMiddle East | الشرق الأوسط\nWorldwide | كل العالم"
 TERMS = "1 month | شهر\n3 months | 3 أشهر\n6 months | 6 أشهر\n12 months | 12 شهرًا\nLifetime | مدى الحياة"
 SYSTEMS = "Windows\nmacOS\nLinux\nAndroid\niOS\nAny | أي نظام"
-LANGUAGES = "English | الإنجليزية\nArabic | العربية\nSpanish | الإسبانية\nFrench | الفرنسية\nGerman | الألمانية\nOther | أخرى"
+LANGUAGES = (
+    "English | الإنجليزية\nArabic | العربية\nSpanish | الإسبانية\nFrench | الفرنسية\nGerman | الألمانية\nOther | أخرى"
+)
 
 GAME = _attribute("game", "Game", "اللعبة")
 REGION = _choice("region", "Region", "المنطقة", REGIONS)
@@ -70,7 +72,13 @@ CATEGORIES = (
         name_en="Game accounts",
         name_ar="حسابات ألعاب",
         art=Art.GAMES,
-        fields=(GAME, _attribute("level", "Level", "المستوى", Kind.NUMBER, **OPTIONAL), REGION, MAIL_INCLUDED, *GAME_LOGIN),
+        fields=(
+            GAME,
+            _attribute("level", "Level", "المستوى", Kind.NUMBER, **OPTIONAL),
+            REGION,
+            MAIL_INCLUDED,
+            *GAME_LOGIN,
+        ),
     ),
     CategoryPlan(
         slug="role-playing-games",

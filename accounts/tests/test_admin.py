@@ -79,12 +79,16 @@ def test_nothing_is_added_changed_or_deleted_by_hand(client: Client, staff: User
 
 
 @pytest.mark.django_db
-def test_people_are_found_by_name_and_filtered_by_status(client: Client, buyer: User, seller: User, staff: User) -> None:
+def test_people_are_found_by_name_and_filtered_by_status(
+    client: Client, buyer: User, seller: User, staff: User
+) -> None:
     user_suspend(user=seller, staff=staff, reason="Late.")
     client.force_login(staff)
     url = reverse("admin:accounts_user_changelist")
     assert [u.username for u in client.get(url, {"q": "ama"}).context["cl"].result_list] == ["amal"]
-    assert [u.username for u in client.get(url, {"status__exact": "suspended"}).context["cl"].result_list] == ["northpine"]
+    assert [u.username for u in client.get(url, {"status__exact": "suspended"}).context["cl"].result_list] == [
+        "northpine"
+    ]
 
 
 @pytest.mark.django_db
@@ -158,7 +162,9 @@ def test_the_history_of_a_thing_is_its_audit_rows(client: Client, buyer: User, s
 
 
 @pytest.mark.django_db
-def test_a_superuser_puts_a_colleague_into_a_group_and_that_is_audited(client: Client, buyer: User, staff: User) -> None:
+def test_a_superuser_puts_a_colleague_into_a_group_and_that_is_audited(
+    client: Client, buyer: User, staff: User
+) -> None:
     group = Group.objects.create(name="Reviewers")
     client.force_login(staff)
     answer = client.post(person_url("change", buyer), {"is_staff": "on", "groups": [group.pk]})

@@ -43,7 +43,9 @@ def test_a_folder_that_is_not_there_yet_is_an_empty_mailbox(tmp_path: Path) -> N
     assert mails_newest(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize("key", ["../../etc/passwd:0", "/etc/passwd:0", "x.log:0", "x.log", "x.log:-1", ":0", "x.log:9999"])
+@pytest.mark.parametrize(
+    "key", ["../../etc/passwd:0", "/etc/passwd:0", "x.log:0", "x.log", "x.log:-1", ":0", "x.log:9999"]
+)
 def test_only_a_mail_of_the_folder_is_found(folder: Path, key: str) -> None:
     (folder / "x.txt").write_text("not a mail")
     assert mail_find(folder, key) is None
@@ -57,7 +59,7 @@ def test_the_page_lists_mails_and_shows_one_with_its_code(client: Client, folder
     assert "Your code for Accounts Store" in page.content.decode() and "Other" not in page.content.decode()
     mail = page.context["mails"][0]
     shown = client.get(reverse("dev_mail", args=[mail.key])).content.decode()
-    assert 'data-code>407915<' in shown and "Hello." in shown
+    assert "data-code>407915<" in shown and "Hello." in shown
     assert client.get(reverse("dev_mail", args=["none.log:0"])).status_code == 404
 
 
