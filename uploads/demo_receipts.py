@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from math import pi, sin
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -119,13 +120,13 @@ def _night(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
     _tick(picture, (540, 400), 92, tuple(min(255, part + 70) for part in colour))
     _text(draw, (540, 600), "Payment successful", 42, dim, anchor="ms")
     _text(draw, (540, 740), receipt.amount, 118, light, anchor="ms", bold=True)
-    draw.rounded_rectangle((48, 860, 1032, 1660), 32, fill=card)
+    draw.rounded_rectangle((48, 860, 1032, 1700), 32, fill=card)
     for row, (label, value) in enumerate(_rows(receipt)):
         y = 960 + row * 124
         _text(draw, (100, y), label, 32, dim)
         _text(draw, (100, y + 50), value, 40, light, bold=label == "Reference")
-    draw.rounded_rectangle((48, 1760, 1032, 1890), 65, fill=tuple(min(255, part + 40) for part in colour))
-    _text(draw, (540, 1840), "Done", 42, light, anchor="ms", bold=True)
+    draw.rounded_rectangle((48, 1800, 1032, 1930), 65, fill=tuple(min(255, part + 40) for part in colour))
+    _text(draw, (540, 1880), "Done", 42, light, anchor="ms", bold=True)
     return picture
 
 
@@ -153,12 +154,10 @@ def _letter(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
         draw.line((110, y + 30, 1130, y + 30), fill=RULE, width=2)
     _text(draw, (110, 1480), "This advice was made by machine and is valid without a signature.", 26, QUIET)
     stamp = Image.new("L", (1240, 1754))
-    guilloche(ImageDraw.Draw(stamp), centre=(1010, 1330), radius=60, rings=7, petals=12, width=1)
+    guilloche(ImageDraw.Draw(stamp), centre=(1030, 1560), radius=60, rings=7, petals=12, width=1)
     picture.paste(colour, (0, 0), stamp)
     return picture
 
 
 def _wave(t: float, k: int) -> float:
-    from math import pi, sin
-
     return sin(t * 2 * pi * 2.4 + k * 0.19) * sin(t * pi * 0.9 + k * 0.06)
