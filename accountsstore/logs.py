@@ -31,7 +31,10 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **{key: value if isinstance(value, str | int | float | bool) else repr(value) for key, value in _extra(record).items()},
+            **{
+                key: value if isinstance(value, str | int | float | bool) else repr(value)
+                for key, value in _extra(record).items()
+            },
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

@@ -26,7 +26,15 @@ from accountsstore.outbox import publish
 from listings.credentials import credential_latest, credential_open, credential_store
 from listings.models import Listing
 from listings.services.stock import stock_deliver, stock_return, stock_revoke
-from payments.errors import InsufficientFunds, ListingGone, OrderConflict, OwnListing, PriceChanged, SoldOut, TermsNotAccepted
+from payments.errors import (
+    InsufficientFunds,
+    ListingGone,
+    OrderConflict,
+    OwnListing,
+    PriceChanged,
+    SoldOut,
+    TermsNotAccepted,
+)
 from payments.models import FeePolicy, Order, Reveal
 from payments.services.deadlines import Kind as DeadlineKind
 from payments.services.deadlines import deadline_set, deadlines_close, reminders_set

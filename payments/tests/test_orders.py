@@ -12,7 +12,15 @@ from accountsstore.models import OutboxEvent
 from listings.credentials import BadCredential
 from listings.models import Credential, Listing, SellerFigures, StockItem
 from listings.tests.factories import ListingFactory
-from payments.errors import InsufficientFunds, ListingGone, OrderConflict, OwnListing, PriceChanged, SoldOut, TermsNotAccepted
+from payments.errors import (
+    InsufficientFunds,
+    ListingGone,
+    OrderConflict,
+    OwnListing,
+    PriceChanged,
+    SoldOut,
+    TermsNotAccepted,
+)
 from payments.models import Deadline, FeePolicy, LedgerTransaction, Order
 from payments.selectors import order_for, wallet
 from payments.services import disputes

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
+from accounts.tests.factories import PASSWORD, SellerFactory, StaffFactory, UserFactory
 from accountsstore.errors import StoreError
 from listings.models import Credential, StockItem
 from listings.tests.factories import ListingFactory
@@ -27,11 +27,10 @@ from payments.services.orders import (
     order_release,
 )
 from payments.services.verification import ledger_verify
-from payments.services.withdrawals import withdrawal_request, withdrawal_send, withdrawal_settle, withdrawal_approve
+from payments.services.withdrawals import withdrawal_approve, withdrawal_request, withdrawal_send, withdrawal_settle
 from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.tests.factories import DepositFactory, PayoutMethodFactory
-from accounts.tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
+from django.utils import timezone
 
 from listings.models import StockItem
 from payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, Order, OrderEvent
@@ -11,7 +12,6 @@ from payments.services.orders import order_accept, order_deliver, order_release
 from payments.services.verification import ledger_verify
 from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL
-from django.utils import timezone
 
 pytestmark = pytest.mark.broken_books
 
