@@ -125,8 +125,9 @@ def _count(search: Search, facets: list[CategoryField]) -> Figures:
     sample = dict(_matching(search, facets=False).order_by().values_list("pk", "delivery")[: COUNT_LIMIT + 1])
     held: dict[Any, dict[str, str]] = {pk: {DELIVERY: delivery} for pk, delivery in sample.items()}
     terms = {facet_term(f.key, value): (f.key, value) for f in facets for value in facet_values(f)}
-    rows = ListingTerm.objects.filter(listing_id__in=list(held), term__in=list(terms)) if terms else ()
-    for listing_id, term in rows.values_list("listing_id", "term") if terms else ():
+    # Without terms Django asks no database.
+    rows = ListingTerm.objects.filter(listing_id__in=list(held), term__in=list(terms))
+    for listing_id, term in rows.values_list("listing_id", "term"):
         key, value = terms[term]
         held[listing_id][key] = value
     keys = [DELIVERY, *(field.key for field in facets)]
