@@ -6,12 +6,12 @@ from math import pi, sin
 
 from PIL import Image, ImageDraw, ImageFont
 
-from uploads.demo_pictures import curve_points, guilloche
+from uploads.demo_pictures import Colour, Point, curve_points, guilloche
 
 INK, QUIET, RULE = (22, 36, 42), (92, 104, 110), (222, 228, 230)
 
 # name → (ink of the bank, layout)
-BANKS: dict[str, tuple[tuple[int, int, int], str]] = {
+BANKS: dict[str, tuple[Colour, str]] = {
     "Meridian Bank": ((14, 74, 96), "phone"),
     "Halden Savings": ((88, 52, 120), "letter"),
     "Corvo Pay": ((19, 101, 66), "night"),
@@ -49,7 +49,7 @@ def _text(
     at: tuple[float, float],
     text: str,
     size: int,
-    fill: tuple[int, int, int] = INK,
+    fill: Colour = INK,
     anchor: str = "ls",
     bold: bool = False,
 ) -> None:
@@ -68,7 +68,7 @@ def _rows(receipt: Receipt) -> list[tuple[str, str]]:
     return [*rows, ("Note", receipt.note)] if receipt.note else rows
 
 
-def _tick(picture: Image.Image, centre: tuple[int, int], radius: int, colour: tuple[int, int, int]) -> None:
+def _tick(picture: Image.Image, centre: tuple[int, int], radius: int, colour: Colour) -> None:
     """A filled circle with a tick, drawn four times as large so that its edges are smooth."""
     big = Image.new("L", (radius * 8, radius * 8))
     draw = ImageDraw.Draw(big)
@@ -79,14 +79,19 @@ def _tick(picture: Image.Image, centre: tuple[int, int], radius: int, colour: tu
     picture.paste(colour, (centre[0] - radius, centre[1] - radius), mask)
 
 
-def _phone(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
+def _lighter(colour: Colour, by: int) -> Colour:
+    red, green, blue = (min(255, part + by) for part in colour)
+    return red, green, blue
+
+
+def _phone(receipt: Receipt, colour: Colour) -> Image.Image:
     """A confirmation on a phone's screen, 1080 × 1920."""
     picture = Image.new("RGB", (1080, 1920), (245, 248, 249))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, 1080, 620), fill=colour)
     lines = Image.new("L", (1080, 620))
     guilloche(ImageDraw.Draw(lines), centre=(860, 250), radius=150, rings=12, petals=9, width=2)
-    picture.paste(tuple(min(255, part + 46) for part in colour), (0, 0), lines)
+    picture.paste(_lighter(colour, 46), (0, 0), lines)
     white = (255, 255, 255)
     _text(draw, (56, 62), receipt.date[-5:], 32, white, bold=True)
     for bar in range(4):
@@ -111,13 +116,13 @@ def _phone(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
     return picture
 
 
-def _night(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
+def _night(receipt: Receipt, colour: Colour) -> Image.Image:
     """A wallet app with a dark screen, 1080 × 2220."""
     page, card, light, dim = (15, 21, 24), (26, 34, 38), (232, 238, 239), (150, 162, 166)
     picture = Image.new("RGB", (1080, 2220), page)
     draw = ImageDraw.Draw(picture)
     _text(draw, (540, 150), receipt.bank, 44, light, anchor="ms", bold=True)
-    _tick(picture, (540, 400), 92, tuple(min(255, part + 70) for part in colour))
+    _tick(picture, (540, 400), 92, _lighter(colour, 70))
     _text(draw, (540, 600), "Payment successful", 42, dim, anchor="ms")
     _text(draw, (540, 740), receipt.amount, 118, light, anchor="ms", bold=True)
     draw.rounded_rectangle((48, 860, 1032, 1700), 32, fill=card)
@@ -125,19 +130,19 @@ def _night(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
         y = 960 + row * 124
         _text(draw, (100, y), label, 32, dim)
         _text(draw, (100, y + 50), value, 40, light, bold=label == "Reference")
-    draw.rounded_rectangle((48, 1800, 1032, 1930), 65, fill=tuple(min(255, part + 40) for part in colour))
+    draw.rounded_rectangle((48, 1800, 1032, 1930), 65, fill=_lighter(colour, 40))
     _text(draw, (540, 1880), "Done", 42, light, anchor="ms", bold=True)
     return picture
 
 
-def _letter(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
+def _letter(receipt: Receipt, colour: Colour) -> Image.Image:
     """A printed advice, A4 at 150 dots per inch: 1240 × 1754."""
     picture = Image.new("RGB", (1240, 1754), (255, 255, 255))
     draw = ImageDraw.Draw(picture)
     band = Image.new("L", (1240, 260))
     pen = ImageDraw.Draw(band)
     for k in range(16):
-        pen.line(curve_points(lambda t, k=k: (1240 * t, 120 + 70 * _wave(t, k)), 240), fill=200 - 8 * k, width=1)
+        pen.line(_wave(k), fill=200 - 8 * k, width=1)
     picture.paste(colour, (0, 0), band)
     _text(draw, (110, 340), receipt.bank, 54, colour, bold=True)
     _text(draw, (1130, 340), "Advice of transfer", 34, QUIET, anchor="rs")
@@ -159,5 +164,8 @@ def _letter(receipt: Receipt, colour: tuple[int, int, int]) -> Image.Image:
     return picture
 
 
-def _wave(t: float, k: int) -> float:
-    return sin(t * 2 * pi * 2.4 + k * 0.19) * sin(t * pi * 0.9 + k * 0.06)
+def _wave(k: int) -> list[Point]:
+    """The k-th line of the band across the head of the letter."""
+    return curve_points(
+        lambda t: (1240 * t, 120 + 70 * sin(t * 2 * pi * 2.4 + k * 0.19) * sin(t * pi * 0.9 + k * 0.06)), 240
+    )

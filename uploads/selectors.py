@@ -5,8 +5,8 @@ import uuid
 from uploads.fingerprints import DETAIL_DISTANCE, HASH_DISTANCE, detail_distance, hash_distance
 from uploads.models import FingerprintBand, PictureDetail, StoredFile
 
-# All receipts of one bank share bands. The newest of them are compared: 1,000 take about a tenth of a second.
-CANDIDATES = 1000
+# All receipts of one bank share bands. The newest of them are compared: 500 take about a fifth of a second.
+CANDIDATES = 500
 SHOWN = 50
 
 

@@ -59,7 +59,7 @@ def file_store(*, owner: User, purpose: str, upload: "File[bytes]", field: str =
     except BadFile as error:
         error.field = field
         raise
-    row = _file_begin(owner, Purpose(purpose), _clean_name(upload.name or ""), checked)
+    row = _file_begin(owner, Purpose(purpose).value, _clean_name(upload.name or ""), checked)
     contents = {row.variants[name]["key"]: variant.data for name, variant in checked.variants.items()}
     if row.storage_key:
         contents[row.storage_key] = checked.data
@@ -83,7 +83,7 @@ def _check(owner: User, purpose: str, upload: "File[bytes]") -> _Checked:
 
 
 @atomic
-def _file_begin(owner: User, purpose: Purpose, name: str, checked: _Checked) -> StoredFile:
+def _file_begin(owner: User, purpose: str, name: str, checked: _Checked) -> StoredFile:
     """The row comes before the bytes, with their keys: what a crash leaves in the storage can be found and deleted."""
     picture = checked.picture
     row = StoredFile(
