@@ -70,3 +70,14 @@ def test_signing_out_elsewhere_asks_for_the_password(client: Client, buyer: User
     assert answer.status_code == 422
     assert "This is not your password." in answer.content.decode()
     assert elsewhere.get(reverse("accounts:security")).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_new_password_takes_the_present_one(client: Client, buyer: User) -> None:
+    client.force_login(buyer)
+    answer = client.post(
+        reverse("account_change_password"), {"oldpassword": "wrong", "password1": "wide-river-quiet-lamp"}
+    )
+    assert answer.context["form"].errors == {"oldpassword": ["This is not your password."]}
+    buyer.refresh_from_db()
+    assert buyer.check_password(PASSWORD)

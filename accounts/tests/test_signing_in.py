@@ -249,3 +249,10 @@ def test_every_page_of_a_signed_in_person_is_in_our_design(client: Client, name:
     answer = client.get(reverse(name))
     assert answer.status_code == 200
     assert 'id="entrance"' in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_flood_of_registrations_from_one_address_is_slowed_with_a_page_of_ours(client: Client) -> None:
+    answers = [client.post(reverse("account_signup"), {"email": "x"}) for _ in range(21)]
+    assert [answer.status_code for answer in answers[-2:]] == [200, 429]
+    assert "Too many tries at once" in answers[-1].content.decode()
