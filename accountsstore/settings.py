@@ -376,6 +376,9 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
         "daphne.http_protocol": {"level": "WARNING"},
         "PIL": {"level": "INFO"},
+        # Two lines for each job that goes well; what a job did, its own log says.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }
 

@@ -79,6 +79,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(clone: Path, tools: Path)
 def test_requirements_that_were_not_installed_are_tried_again_at_the_next_start(clone: Path, tools: Path) -> None:
     shutil.copytree(settings.BASE_DIR / "requirements", clone / "requirements")
     (clone / ".venv" / "bin").mkdir(parents=True)
+    fake(clone / ".venv" / "bin", "pip", "exit 0")
     fake(clone / ".venv" / "bin", "uv", "echo 'no network'; exit 2")
     fake(clone / ".venv" / "bin", "python", 'case "$*" in *base.txt) echo "no network either"; exit 1;; esac')
     for _ in range(2):

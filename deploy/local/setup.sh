@@ -16,7 +16,8 @@ writable_folder() {
 
 virtual_environment() {
     # A .venv that was moved, or whose Python went away, does not start: make it anew.
-    .venv/bin/python -c '' 2>/dev/null && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
+    # One without pip was interrupted.
+    .venv/bin/python -c '' 2>/dev/null && [ -x .venv/bin/pip ] && return
     find_python
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         refuse "$python has no module venv or ensurepip. On Debian 12: apt-get install $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
