@@ -14,7 +14,7 @@ from accountsstore.errors import Conflict, NotAllowed, StoreError
 from accountsstore.events import ListingChanged
 from accountsstore.outbox import publish
 from listings.errors import AlreadyReported, TooManyReports
-from listings.models import Listing, ListingReport
+from listings.models import Listing, ListingReport, Review
 from listings.services.listings import move
 from listings.text import clean_text
 
@@ -140,3 +140,39 @@ def report_decide(*, report: ListingReport, staff: User, uphold: bool, reason: s
     )
     if uphold and listing.state not in (State.REJECTED, State.REMOVED):
         listing_take_down(listing=listing, staff=staff, reason=reason)
+
+
+# ---------------------------------------------------------------- reviews
+
+
+@atomic
+def review_hide(*, review: Review, staff: User, reason: str) -> None:
+    """Take a review out of sight, and out of the seller's figures when they are counted next.
+
+    Raises NotAllowed, OwnCase (one's own review, or of oneself), Conflict, StoreError without a reason.
+    """
+    _review_turn(review, staff, reason, hidden=True)
+
+
+@atomic
+def review_show(*, review: Review, staff: User, reason: str) -> None:
+    """Raises as above."""
+    _review_turn(review, staff, reason, hidden=False)
+
+
+def _review_turn(review: Review, staff: User, reason: str, *, hidden: bool) -> None:
+    _require_moderator(staff, review.listing, reason)
+    if review.buyer_id == staff.pk:
+        raise OwnCase
+    if not Review.objects.filter(pk=review.pk, is_hidden=not hidden).update(is_hidden=hidden):
+        raise Conflict
+    review.is_hidden = hidden
+    audit_record(
+        actor=staff,
+        action=f"review.{'hide' if hidden else 'show'}",
+        subject=f"review:{review.pk.hex}",
+        subject_text=review.text,
+        before={"is_hidden": not hidden},
+        after={"is_hidden": hidden},
+        reason=reason,
+    )

@@ -87,7 +87,11 @@ def browse(request: HttpRequest) -> HttpResponse:
         "way_out": _way_out(chips) if not page.items else None,
         "crumbs": _crumbs(category),
     }
-    return render(request, "listings/browse.html", context)
+    response = render(request, "listings/browse.html", context)
+    if request.htmx and not request.htmx.history_restore_request:
+        # The form's empty fields need not stand in the address bar.
+        response.headers["HX-Push-Url"] = str(context["first"])
+    return response
 
 
 def _read(query: QueryDict, category: Category | None, fields: list[CategoryField]) -> tuple[Search, dict[str, str]]:
@@ -102,7 +106,7 @@ def _read(query: QueryDict, category: Category | None, fields: list[CategoryFiel
             prices[name], errors[name] = None, str(error)
     if prices["min"] is not None and prices["max"] is not None and prices["min"] > prices["max"]:
         errors["max"] = _("The highest price is below the lowest one.")
-        prices["max"] = None
+        prices = {"min": None, "max": None}
     choices: dict[str, tuple[str, ...]] = {}
     for key, name, known in [
         (DELIVERY, "delivery", Listing.Delivery.values),
@@ -212,7 +216,7 @@ def _href(
         (name, each)
         for name, values in query.lists()
         for each in values
-        if each and name not in ("cursor", *without) and (name, each) != value
+        if each and name not in ("cursor", *without) and (name, each) not in (value, ("sort", "newest"))
     ]
     address = QueryDict(mutable=True)
     for name, each in left:

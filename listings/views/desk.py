@@ -196,6 +196,7 @@ def desk_context(listing: Listing, current: str) -> dict[str, Any]:
         missing.append(_("The store does not take listings of this category now."))
     return {
         "listing": listing,
+        "part": current,
         "price": format_minor(listing.price_minor, listing.currency),
         "advice": ADVICE.get(State(listing.state), ""),
         "missing": missing,

@@ -51,7 +51,7 @@ def detail(request: HttpRequest, code: str, slug: str = "") -> HttpResponse:
         "price": format_minor(listing.price_minor, listing.currency),
         "summary": summary(listing, fields),
         "attributes": attribute_rows(listing, fields),
-        "receives": [field.label for field in credential_fields(category)],
+        "receives": credential_fields(category),
         "deliver_hours": deliver_hours(category),
         "inspect_hours": inspect_hours(category),
         "warranty_days": warranty_days(category),
