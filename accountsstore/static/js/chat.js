@@ -11,6 +11,8 @@ const NEAR_END_PX = 160;
 const tell = (name, detail) => document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
 const send = (frame) => tell("store:send", frame);
 const language = document.documentElement.lang;
+// Times of day in the store's time zone, as the server writes them.
+const clockIn = (timeZone) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 
 class Chat {
   constructor(root) {
@@ -27,7 +29,7 @@ class Chat {
     this.dots = root.querySelector("[data-chat-typing]");
     this.form = root.querySelector("[data-chat-form]");
     this.offline = root.querySelector("[data-chat-offline]");
-    this.clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: data.timeZone });
+    this.clock = clockIn(data.timeZone);
     this.isoDay = new Intl.DateTimeFormat("en-CA", { timeZone: data.timeZone });
     this.dayWords = new Intl.DateTimeFormat(`${language}-u-nu-latn`, { weekday: "long", day: "numeric", month: "long", timeZone: data.timeZone });
     this.told = { read: 0, delivered: 0 };
@@ -110,6 +112,7 @@ class Chat {
     }
     this.append(frame);
     if (frame.sender !== this.me) {
+      if (frame.sender) this.otherIsHere(frame.sender);
       if (this.isLookedAt()) event.preventDefault();
       this.receipts();
     }
@@ -131,12 +134,14 @@ class Chat {
 
   onReceipt(frame) {
     if (frame.user !== this.other) return;
+    if (frame.event) this.otherIsHere(frame.user); // it happened now; in answer to a resume it only is the state
     this.far = { read: Math.max(this.far.read, frame.read_seq), delivered: Math.max(this.far.delivered, frame.delivered_seq) };
     for (const line of this.lines.querySelectorAll(".msg.me[data-seq]")) this.setState(line, this.stateOf(Number(line.dataset.seq)));
   }
 
   onTyping(frame) {
     if (frame.user !== this.other) return;
+    this.otherIsHere(frame.user);
     const atEnd = this.isAtEnd();
     this.dots.hidden = false;
     if (atEnd) this.toEnd();
@@ -152,8 +157,20 @@ class Chat {
     } else {
       this.dots.hidden = true;
       // A blink of the connection is no news.
-      this.offlineTimer = setTimeout(() => { if (this.offline) this.offline.hidden = false; }, navigator.onLine ? OFFLINE_AFTER_MS : 0);
+      this.offlineTimer = setTimeout(() => this.showOffline(), navigator.onLine ? OFFLINE_AFTER_MS : 0);
     }
+  }
+
+  showOffline() {
+    if (!this.offline) return;
+    const atEnd = this.isAtEnd();
+    this.offline.hidden = false;
+    if (atEnd) this.toEnd();
+  }
+
+  /** Who writes or reads is online; when they no longer are, the next catching up tells. */
+  otherIsHere(user) {
+    tell("store:presence", { conversation: this.id, user, online: true });
   }
 
   catchUp() {
@@ -291,9 +308,11 @@ setInterval(() => { if (!document.hidden) for (const chat of chats.values()) cha
 on("store:message.new", (frame, event) => {
   const row = document.querySelector(`[data-conversation="${CSS.escape(frame.conversation)}"]`);
   if (!row) return;
-  row.querySelector("[data-list-text]").textContent = frame.body;
-  row.parentElement.prepend(row);
   const me = document.querySelector('meta[name="store-user"]').content;
+  row.querySelector("[data-list-text]").textContent = frame.body;
+  row.querySelector("[data-list-own]").hidden = frame.sender !== me;
+  row.querySelector("[data-list-time]").textContent = clockIn(row.closest("[data-conversations]").dataset.conversations).format(new Date(frame.at));
+  row.parentElement.prepend(row);
   if (frame.sender === me || event.defaultPrevented) return;
   const dot = row.querySelector("[data-list-unread]");
   const figure = dot.querySelector("[data-figure]");

@@ -1,0 +1,94 @@
+"""The site in a process of its own, as people reach it: Daphne, with the pages and the socket, on the test's database."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from accounts.models import User
+from accountsstore.management.commands.run_store import healthy
+
+READY_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("site") / "daphne.log"
+    env = os.environ | {
+        "DEBUG": "true",
+        "DATABASE_URL": f"sqlite:///{Path(str(connection.settings_dict['NAME'])).resolve()}",
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
+    }
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "accountsstore.asgi:application"]
+    with log.open("w") as output, subprocess.Popen(command, env=env, stdout=output, stderr=output) as process:
+        try:
+            wait_for(lambda: healthy(port) or _has_ended(process, log), READY_SECONDS)
+            yield f"http://localhost:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _has_ended(process: subprocess.Popen[bytes], log: Path) -> bool:
+    if process.poll() is not None:
+        pytest.fail(f"the site did not start:\n{log.read_text()[-2000:]}")
+    return False
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+    """Until the condition holds; the test fails if it never does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail("this never came true")
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_of(browser: Browser, site: str) -> Callable[..., Page]:
+    """`page_of(user)` is a browser in which the user is signed in; errors of its scripts fail the test."""
+    # Playwright's event loop runs in this thread; Django only means well.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+    def open_page(user: User, *, language: str = "en", dark: bool = False, width: int = 1280) -> Page:
+        client = Client()
+        client.force_login(user)
+        context = browser.new_context(
+            base_url=site, viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+        )
+        context.add_cookies(
+            [
+                {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies["sessionid"].value, "url": site},
+                {"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": site},
+            ]
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+        return page
+
+    yield open_page
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -1,0 +1,246 @@
+"""Two people talk, in two browsers, over the real socket."""
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from accounts.models import User
+from accounts.services import user_suspend
+from chat.models import Conversation, Message
+from chat.services.conversations import conversation_direct, conversation_for_order
+from chat.services.messages import message_send, system_message
+from chat.services.notifications import notification_create
+from chat.tests.conftest import wait_for
+from chat.tests.factories import OrderFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def talk(buyer: User, seller: User) -> Conversation:
+    return conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller, state="delivered"))
+
+
+def write(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Message to").fill(text)
+    page.keyboard.press("Enter")
+
+
+def lines(page: Page) -> list[str]:
+    """The thread as it is read, top to bottom."""
+    texts: list[str] = page.locator("[data-chat-lines] .msg[data-seq] .bubble").all_inner_texts()
+    return [text.split("\n")[-1].split(": ", 1)[-1].strip() for text in texts]
+
+
+def count(page: Page, name: str) -> Locator:
+    return page.locator(f"header [data-count={name}]")
+
+
+def state(page: Page, text: str) -> Locator:
+    return page.locator(".msg.me", has_text=text).locator("[data-state]")
+
+
+def test_messages_appear_in_both_browsers_at_once_and_say_how_far_they_came(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal, north = page_of(buyer), page_of(seller)
+    amal.goto(talk.get_absolute_url())
+    north.goto("/help/")
+    write(amal, "Is the email included?")
+    expect(state(amal, "Is the email")).to_have_text("Delivered")
+    expect(count(north, "messages")).to_have_text("1 new")
+
+    north.goto(talk.get_absolute_url())
+    expect(state(amal, "Is the email")).to_have_text("Read")
+    expect(amal.get_by_text("Online now")).to_be_visible()
+    north.get_by_role("textbox", name="Message to").press_sequentially("Yes")
+    expect(amal.get_by_role("status", name="northpine is typing")).to_be_visible()
+    north.get_by_role("button", name="Send").click()
+    expect(amal.locator(".msg:not(.me)", has_text="Yes")).to_be_visible()
+    expect(amal.get_by_role("status", name="northpine is typing")).to_be_hidden()
+
+    for page in (amal, north):
+        assert lines(page) == ["Is the email included?", "Yes"]
+        page.reload()
+        assert lines(page) == ["Is the email included?", "Yes"]
+    expect(count(amal, "messages")).to_be_hidden()
+
+
+def test_what_is_written_without_a_connection_is_sent_once_and_in_order_even_after_a_reload(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal, north = page_of(buyer), page_of(seller)
+    amal.goto(talk.get_absolute_url())
+    north.goto(talk.get_absolute_url())
+    write(amal, "before")
+    expect(state(amal, "before")).to_have_text("Read")
+
+    amal.context.set_offline(True)
+    for name in ("first", "second", "third"):
+        write(amal, name)
+    expect(amal.get_by_text("There is no connection.")).to_be_visible()
+    expect(amal.get_by_text("Waiting to send")).to_have_count(3)
+    write(north, "while you were away")
+    expect(state(north, "while you were away")).to_have_text("Sent")
+
+    amal.context.set_offline(False)
+    amal.reload()
+    expect(north.locator(".msg:not(.me)", has_text="third")).to_be_visible()
+    expect(amal.get_by_text("Waiting to send")).to_have_count(0)
+    for page in (amal, north):
+        assert lines(page) == ["before", "while you were away", "first", "second", "third"]
+    assert Message.objects.count() == 5
+    assert amal.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('store.outbox'))") == []
+
+
+def test_a_lost_acknowledgement_stores_and_shows_the_message_once(
+    page_of: Open, talk: Conversation, buyer: User
+) -> None:
+    """The store takes the message, but the answer never arrives: the client sends it again."""
+    amal = page_of(buyer)
+    dropped: list[str] = []
+
+    def between(socket: object) -> None:
+        server = socket.connect_to_server()  # type: ignore[attr-defined]
+
+        def to_page(text: str) -> None:
+            if not dropped and ('"message.ack"' in text or '"message.new"' in text):
+                if '"message.ack"' in text:
+                    dropped.append(text)
+                    socket.close()  # type: ignore[attr-defined]
+                return
+            socket.send(text)  # type: ignore[attr-defined]
+
+        server.on_message(to_page)
+
+    amal.route_web_socket("**/ws/", between)
+    amal.goto(talk.get_absolute_url())
+    write(amal, "Once")
+    wait_for(lambda: amal.evaluate("1") and dropped)
+    expect(state(amal, "Once")).to_have_text("Sent")
+    assert lines(amal) == ["Once"]
+    assert Message.objects.count() == 1
+
+
+def test_thirty_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal = page_of(buyer)
+    sockets: list[object] = []
+
+    def between(socket: object) -> None:
+        server = socket.connect_to_server()  # type: ignore[attr-defined]
+        server.on_message(lambda text: socket.send(text))  # type: ignore[attr-defined]
+        sockets.append(socket)
+
+    amal.route_web_socket("**/ws/", between)
+    amal.goto(talk.get_absolute_url())
+    for number in range(30):
+        write(amal, f"mine {number}")
+        message_send(conversation=talk, sender=seller, client_id=f"seller-{number:04}", body=f"theirs {number}")
+        if sockets:
+            sockets[-1].close()  # type: ignore[attr-defined]
+            # Reconnect without the wait that protects a real store from everybody at once.
+            amal.evaluate("dispatchEvent(new Event('online'))")
+        expect(amal.locator(".msg:not(.me)", has_text=f"theirs {number}").last).to_be_visible()
+    expect(amal.get_by_text("Waiting to send")).to_have_count(0)
+    stored = list(Message.objects.order_by("seq").values_list("body", flat=True))
+    assert lines(amal) == stored
+    assert [body for body in stored if body.startswith("mine")] == [f"mine {number}" for number in range(30)]
+    assert len(stored) == 60
+
+
+def test_a_refused_message_says_why_and_can_be_deleted(page_of: Open, talk: Conversation, buyer: User) -> None:
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    Conversation.objects.update(is_locked=True)
+    write(amal, "Too late")
+    expect(amal.get_by_text("Staff have closed this conversation.")).to_be_visible()
+    amal.get_by_role("button", name="Delete").click()
+    expect(amal.get_by_text("Too late")).to_have_count(0)
+    amal.reload()
+    expect(amal.get_by_text("Too late")).to_have_count(0)
+
+
+def test_a_message_is_text_whatever_it_contains(page_of: Open, talk: Conversation, buyer: User, seller: User) -> None:
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    body = "<img src=x onerror=\"document.title='owned'\"><b>bold</b>"
+    message_send(conversation=talk, sender=seller, client_id="client-0001", body=body)
+    expect(amal.locator(".msg:not(.me)", has_text="<b>bold</b>")).to_be_visible()
+    assert amal.title() != "owned"
+    assert amal.locator("[data-chat-lines] img").count() == 0
+
+
+def test_earlier_messages_come_in_above_without_a_jump(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    for number in range(120):
+        message_send(conversation=talk, sender=seller, client_id=f"client-{number:04}", body=f"Number {number}")
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    first = amal.locator(".msg[data-seq='71']")
+    for _ in range(2):
+        amal.get_by_role("link", name="Earlier messages").scroll_into_view_if_needed()
+        before = first.bounding_box()
+        count_before = len(lines(amal))
+        amal.get_by_role("link", name="Earlier messages").click()
+        wait_for(lambda many=count_before: len(lines(amal)) > many)
+        after = first.bounding_box()
+        if before and after and count_before == 50:
+            # The line that stood at the top stays where it was, less the button that went.
+            assert abs(after["y"] - before["y"]) < 80
+    assert lines(amal) == [f"Number {number}" for number in range(120)]
+    expect(amal.get_by_role("link", name="Earlier messages")).to_have_count(0)
+    assert amal.locator("[data-day]").count() == 1
+
+
+def test_a_notification_shows_at_once_on_any_page(page_of: Open, buyer: User) -> None:
+    amal = page_of(buyer)
+    amal.goto("/help/")
+    expect(count(amal, "notifications")).to_be_hidden()
+    # When the socket is up the page says so itself.
+    amal.evaluate(
+        "new Promise((done) => document.body.addEventListener('store:pong', done, { once: true })"
+        " || setInterval(() => document.body.dispatchEvent("
+        "new CustomEvent('store:send', { detail: { type: 'ping' } })), 50))"
+    )
+    params = {"title": "Knight", "seller": "northpine"}
+    notification_create(user=buyer, kind="order.finished", params=params, url="/help/", dedupe_key="n1")
+    expect(amal.get_by_text("Say how it went in a review.")).to_be_visible()
+    expect(count(amal, "notifications")).to_have_text("1 new")
+
+
+def test_a_suspended_person_is_shown_the_door_at_once(
+    page_of: Open, talk: Conversation, buyer: User, staff: User
+) -> None:
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    write(amal, "Hello")
+    expect(state(amal, "Hello")).to_have_text("Sent")
+    user_suspend(user=buyer, staff=staff, reason="Chargeback fraud")
+    expect(amal.get_by_text("Chargeback fraud")).to_be_visible(timeout=15_000)
+    expect(amal.get_by_role("textbox", name="Message to")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("language", "dark", "width"), [("en", False, 1280), ("en", True, 360), ("ar", False, 390)])
+def test_the_pages_are_accessible_and_fit(
+    page_of: Open, talk: Conversation, buyer: User, seller: User, language: str, dark: bool, width: int
+) -> None:
+    system_message(conversation=talk, note="deliver", key="e1")
+    for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 300)]):
+        message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
+    other = conversation_direct(user=buyer, other=seller)
+    message_send(conversation=other, sender=seller, client_id="client-0009", body="A question")
+    params = {"title": "T" * 100, "buyer": "Amal", "seller": "northpine", "price_minor": 100, "currency": "USD"}
+    notification_create(user=buyer, kind="order.declined", params=params, url="/help/", dedupe_key="n1")
+    page = page_of(buyer, language=language, dark=dark, width=width)
+    for url in ("/messages/", talk.get_absolute_url(), "/notifications/", "/me/notifications/", "/messages/?q=nobody"):
+        page.goto(url)
+        results = Axe().run(page)
+        assert results.violations_count == 0, f"{url}: {results.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} is wider than the screen"
