@@ -4,12 +4,11 @@ Who may open one is decided in `payments.services.orders.order_reveal`; here it 
 """
 
 import msgspec
+from django.utils.translation import gettext_lazy as _
 
 from accountsstore.db import atomic, uuid7
 from accountsstore.errors import StoreError
 from accountsstore.vault import Sealed, open_sealed, rewrap, seal
-from django.utils.translation import gettext_lazy as _
-
 from listings.models import Category, CategoryField, Credential, StockItem
 
 VALUE_LIMIT = 2_000
