@@ -32,8 +32,9 @@ def user_require_active(user: User) -> None:
 
 
 @atomic
-def user_add(*, email: str, username: str, password: str, **fields: Any) -> User:
-    """Make somebody whose address needs no code: the first superuser, the people of a demo.
+def user_add(*, email: str, username: str, password: str | None, **fields: Any) -> User:
+    """Make somebody whose address needs no code: the first superuser, the people of a demo. Without a password nobody
+    signs in with it yet.
 
     Raises ValidationError when the address or the name is taken or not valid.
     """

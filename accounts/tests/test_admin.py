@@ -182,3 +182,17 @@ def test_nobody_below_a_superuser_makes_staff(client: Client, buyer: User) -> No
     assert client.post(person_url("change", buyer), {"is_staff": "on"}).status_code == 403
     buyer.refresh_from_db()
     assert not buyer.is_staff
+
+
+@pytest.mark.django_db
+def test_a_changed_group_is_audited_with_what_it_may_do(client: Client, staff: User) -> None:
+    client.force_login(staff)
+    may = Permission.objects.get(codename="review_deposit")
+    assert (
+        client.post(reverse("admin:auth_group_add"), {"name": "Night shift", "permissions": [may.pk]}).status_code
+        == 302
+    )
+    group = Group.objects.get()
+    audit = AuditEvent.objects.get()
+    assert (audit.action, audit.subject, audit.after["name"]) == ("group.add", f"group:{group.pk}", "Night shift")
+    assert "claim and decide deposits" in audit.after["permissions"]
