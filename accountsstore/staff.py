@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, SellerApplication, User
+from chat.models import Conversation
 from listings.models import Category, Listing, ListingReport
 from payments.models import (
     Approval,
@@ -117,6 +118,7 @@ LISTS = (
     (_("Orders"), "shopping_bag", Order),
     (_("Listings"), "sell", Listing),
     (_("People"), "person", User),
+    (_("Conversations"), "forum", Conversation),
     (_("Ledger"), "receipt_long", LedgerTransaction),
     (_("Audit"), "history", AuditEvent),
 )

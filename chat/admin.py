@@ -48,6 +48,8 @@ def _is_granted(request: HttpRequest, conversation: Conversation) -> bool:
 @admin.register(Conversation)
 class ConversationAdmin(StaffAdmin):
     open_to = ("chat.read_conversation",)
+    # The site shows a conversation to those in it.
+    view_on_site = False
     list_display = ("name", "kind", "people", "last_seq", "is_locked", "created_at")
     list_filter = ("kind", "is_locked")
     search_fields = ("participants__user__username__exact",)

@@ -19,12 +19,12 @@ class Conversation(Row):
         DIRECT = "direct", _("Direct")
         TICKET = "ticket", _("Support")
 
-    kind = models.CharField(max_length=8, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
     # "order:<id>", "direct:<smaller user id>:<larger>", "listing:<id>:<buyer>": one conversation each.
     subject = models.CharField(max_length=120, unique=True)
     title = models.CharField(max_length=120, blank=True)
-    is_locked = models.BooleanField(default=False)
-    last_seq = models.PositiveBigIntegerField(default=0)
+    is_locked = models.BooleanField(_("closed to new messages"), default=False)
+    last_seq = models.PositiveBigIntegerField(_("messages"), default=0)
 
     class Meta:
         verbose_name = _("conversation")

@@ -14,6 +14,7 @@ from chat.services.messages import message_send, system_message
 from chat.services.notifications import notification_create
 from chat.tests.conftest import wait_for
 from chat.tests.factories import OrderFactory
+from payments.models import Order
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -199,6 +200,22 @@ def test_earlier_messages_come_in_above_without_a_jump(
     assert amal.locator("[data-day]").count() == 1
 
 
+def test_the_conversation_stands_on_the_orders_page_too(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    message_send(conversation=talk, sender=seller, client_id="client-0001", body="Delivered")
+    amal, north = page_of(buyer), page_of(seller)
+    north.goto(talk.get_absolute_url())
+    amal.goto(f"/orders/{Order.objects.get().number}/")
+    expect(amal.locator(".msg:not(.me)", has_text="Delivered")).to_be_visible()
+    write(amal, "It works")
+    expect(north.locator(".msg:not(.me)", has_text="It works")).to_be_visible()
+    expect(state(amal, "It works")).to_have_text("Read")
+    # Who has seen the panel has read what stands in it.
+    expect(state(north, "Delivered")).to_have_text("Read")
+    assert amal.evaluate("document.documentElement.scrollHeight") < 3000
+
+
 def test_a_notification_shows_at_once_on_any_page(page_of: Open, buyer: User) -> None:
     amal = page_of(buyer)
     amal.goto("/help/")
@@ -232,7 +249,7 @@ def test_the_pages_are_accessible_and_fit(
     page_of: Open, talk: Conversation, buyer: User, seller: User, language: str, dark: bool, width: int
 ) -> None:
     system_message(conversation=talk, note="deliver", key="e1")
-    for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 300)]):
+    for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 2000)]):
         message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
     other = conversation_direct(user=buyer, other=seller)
     message_send(conversation=other, sender=seller, client_id="client-0009", body="A question")
@@ -244,3 +261,5 @@ def test_the_pages_are_accessible_and_fit(
         results = Axe().run(page)
         assert results.violations_count == 0, f"{url}: {results.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} is wider than the screen"
+    page.goto(talk.get_absolute_url())
+    assert page.evaluate("document.documentElement.scrollHeight") <= 900, "the page scrolls beside the thread"

@@ -22,7 +22,7 @@ GROUPS = {
     "Reviewers": ["payments.review_deposit", "uploads.view_proof", "accounts.review_seller"],
     "Payouts": ["payments.approve_withdrawal"],
     "Treasury": ["payments.send_withdrawal", "payments.reverse_deposit"],
-    "Disputes": ["payments.decide_dispute", "payments.release_early"],
+    "Disputes": ["payments.decide_dispute", "payments.release_early", "chat.read_conversation"],
     "Moderators": ["listings.moderate_listing", "accounts.suspend_user"],
     "Catalogue": [
         *(f"listings.{verb}_category" for verb in ("view", "add", "change")),
