@@ -259,8 +259,8 @@ def order_reveal_view(request: HttpRequest, number: str) -> JsonResponse:
     given = form.cleaned_data["password"]
     stepped_up = not given and time.time() - request.session.get(STEP_UP_KEY, 0) < STEP_UP_SECONDS
     if not given and not stepped_up:
-        # An empty password is a question, not a wrong try.
-        return JsonResponse({"detail": _("Enter your password."), "ask": True}, status=403)
+        # Whether it must be given is a question, not a wrong try.
+        return JsonResponse({"detail": _("Enter your password."), "ask": True})
     try:
         secret = order_reveal(
             order=order,
