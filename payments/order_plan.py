@@ -4,6 +4,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accountsstore.money import format_minor
+from listings.cards import deliver_hours, inspect_hours, warranty_days
 from listings.models import Listing
 from payments.order_line import Moment
 from payments.times import days_words, hours_words
@@ -12,14 +13,13 @@ from payments.times import days_words, hours_words
 def checkout_plan(listing: Listing) -> list[Moment]:
     """The steps of a purchase of this listing. The first is the click on the button."""
     category = listing.category
-    warranty = settings.ORDER_WARRANTY_DAYS if category.warranty_days is None else category.warranty_days
     words = {
         "price": format_minor(listing.price_minor, listing.currency),
         "seller": listing.seller.name,
         "respond": hours_words(settings.ORDER_RESPOND_HOURS),
-        "deliver": hours_words(category.deliver_hours or settings.ORDER_DELIVER_HOURS),
-        "inspect": hours_words(category.inspect_hours or settings.ORDER_INSPECT_HOURS),
-        "warranty": days_words(warranty),
+        "deliver": hours_words(deliver_hours(category)),
+        "inspect": hours_words(inspect_hours(category)),
+        "warranty": days_words(warranty_days(category)),
     }
     if listing.asks_first:
         first = [

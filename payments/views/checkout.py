@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accountsstore.errors import StoreError
 from accountsstore.money import format_minor, to_decimal
+from listings.cards import picture_url
 from listings.models import Listing
 from payments.errors import InsufficientFunds, PriceChanged
 from payments.forms import CheckoutForm, add_error
@@ -29,9 +30,7 @@ def checkout(request: HttpRequest, code: str) -> HttpResponse:
     """What is bought, when what happens, what it costs. The form carries what the buyer saw: if the listing has
     changed since, nothing is charged and the page asks again."""
     listing = (
-        Listing.objects.select_related("category", "seller", "cover")
-        .filter(code=code.upper(), state__in=Listing.PUBLIC)
-        .first()
+        Listing.objects.select_related("category", "seller").filter(code=code.upper(), state__in=Listing.PUBLIC).first()
     )
     if listing is None:
         raise Http404
@@ -107,6 +106,7 @@ def _page(
         "listing": listing,
         "form": form,
         "plan": checkout_plan(listing),
+        "picture": picture_url(listing),
         "price": format_minor(listing.price_minor, listing.currency),
         "available": format_minor(available, listing.currency),
         "left": format_minor(left, listing.currency) if left >= 0 else "",

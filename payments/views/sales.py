@@ -7,12 +7,15 @@ from django.views.decorators.http import require_safe
 
 from accounts.selectors import is_approved_seller
 from accountsstore.money import format_minor
+from listings.cards import picture_url
 from listings.models import Listing, SellerFigures
 from payments.earnings import earnings
 from payments.models import Order
 from payments.order_lists import orders_todo, tab_count
 from payments.selectors import wallet_available
 from payments.views.orders import list_context
+
+LISTINGS_SHOWN = 6
 
 
 def _has_sold(request: HttpRequest) -> bool:
@@ -26,6 +29,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     if not is_approved_seller(request.user) and not _has_sold(request):
         return redirect("accounts:apply")
     rows = orders_todo(request.user)
+    newest = Listing.objects.filter(seller=request.user, state__in=Listing.PUBLIC).order_by("-created_at")
+    listings = newest.select_related("category")[:LISTINGS_SHOWN]
     context = {
         "rows": rows,
         "todo_count": tab_count(request.user, role="seller", tab="todo"),
@@ -34,11 +39,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         "earnings": earnings(request.user),
         "available": format_minor(wallet_available(request.user)),
         "figures": SellerFigures.objects.filter(seller=request.user).first(),
-        "listings": list(
-            Listing.objects.filter(seller=request.user, state__in=Listing.PUBLIC)
-            .select_related("category", "cover")
-            .order_by("-created_at")[:6]
-        ),
+        "listings": [(listing, picture_url(listing, "thumb")) for listing in listings],
     }
     return render(request, "payments/desk.html", context)
 
