@@ -6,7 +6,8 @@ Nothing a client sends raises. The database is touched in `chat.socket_work` onl
 import logging
 import time
 import uuid
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import redis
 from asgiref.sync import sync_to_async
@@ -19,6 +20,8 @@ from chat.presence import presence_touch
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
 SIGNED_OUT, MISBEHAVED, TRY_LATER = 4401, 4400, 1013
 
 MAX_FRAME_BYTES = 64 * 1024
@@ -28,6 +31,11 @@ FRAMES_PER_SECOND, FRAMES_AT_ONCE = 10, 40
 STRIKES, STRIKES_SECONDS = 20, 60
 # A revoked session's sockets close by an event; this finds what a lost event left open.
 RECHECK_SECONDS = 60
+
+
+def _in_database(work: Callable[..., R]) -> Callable[..., Coroutine[Any, Any, R]]:
+    """Run in a thread of the pool: in the one thread that is the default, each socket would wait for all others."""
+    return database_sync_to_async(work, thread_sensitive=False)
 
 
 class Bucket:
@@ -68,7 +76,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self.joining = uuid.uuid4().hex
         self.joined: list[str] = []
         try:
-            for group in [user_group(user.pk), *await database_sync_to_async(socket_work.staff_groups)(user)]:
+            for group in [user_group(user.pk), *await _in_database(socket_work.staff_groups)(user)]:
                 await self.channel_layer.group_add(group, self.channel_name)
                 self.joined.append(group)
             # When this comes back, the subscription stands: from here on nothing is missed.
@@ -144,7 +152,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
             await self._pong()
             return
         try:
-            answers = await database_sync_to_async(socket_work.answer)(self.scope, frame)
+            answers = await _in_database(socket_work.answer)(self.scope, frame)
             if isinstance(frame, frames.Typing):
                 await self._relay(frame, answers)
                 return
@@ -172,7 +180,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
     async def _is_allowed(self) -> bool:
         """Whether the session and the person are still good; closes the socket if not."""
         self.checked_at = time.monotonic()
-        if await database_sync_to_async(socket_work.is_allowed)(self.scope):
+        if await _in_database(socket_work.is_allowed)(self.scope):
             return True
         await self._end(SIGNED_OUT)
         return False

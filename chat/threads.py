@@ -57,6 +57,11 @@ class Thread:
     client_id: str
 
     @property
+    def last_seq(self) -> int:
+        """The newest message that the page shows: what comes after it arrives over the socket."""
+        return self.lines[-1].message.seq if self.lines else 0
+
+    @property
     def name(self) -> str:
         """Whom the person talks with."""
         return self.other.user.name if self.other else settings.STORE_NAME

@@ -67,7 +67,7 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
     mine = _place_or_404(request, key)
     thread = thread_of(mine, request.user, seq_from(request.GET.get("before", "")))
     if not thread.is_past:
-        message_read(conversation=mine.conversation, user=request.user, seq=mine.last_seq)
+        message_read(conversation=mine.conversation, user=request.user, seq=thread.last_seq)
     return render(request, "chat/conversation.html", _list_context(request) | {"thread": thread})
 
 
