@@ -1,5 +1,6 @@
 """The staff's view of the catalogue: categories are edited here, listings are judged, reports are decided."""
 
+import logging
 from typing import Any
 
 from django import forms
@@ -15,8 +16,9 @@ from unfold.decorators import display
 
 from accounts.admin_base import StaffAdmin, reason_action
 from accounts.services import audit_record
-from accountsstore.db import atomic
+from accountsstore.db import atomic, on_commit
 from accountsstore.money import format_minor
+from accountsstore.outbox import AWAY, enqueue
 from listings.models import Category, CategoryField, Listing, ListingImage, ListingReport, Review
 from listings.services.moderation import (
     PERMISSION,
@@ -28,6 +30,7 @@ from listings.services.moderation import (
 )
 from uploads.links import variant_url
 
+logger = logging.getLogger(__name__)
 State = Listing.State
 
 
@@ -96,6 +99,11 @@ class CategoryAdmin(StaffAdmin):
     def allowed(self, category: Category) -> bool:
         return category.is_allowed
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if change:
+            on_commit(lambda: _reindex(form.instance))
+
     @atomic
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """The fields of a category are audited as one row beside the category's own."""
@@ -112,6 +120,14 @@ class CategoryAdmin(StaffAdmin):
                 after={"changed": changed, "added": added, "removed": removed},
                 ip=request.META.get("REMOTE_ADDR", ""),
             )
+
+
+def _reindex(category: Category) -> None:
+    """Its listings are found by the new names soon. Without a queue, `manage.py index_listings` does it."""
+    try:
+        enqueue("listings.tasks.category_reindex", category.pk)
+    except AWAY:
+        logger.warning("category not indexed again: the queue does not answer", extra={"category": category.slug})
 
 
 # ---------------------------------------------------------------- listings

@@ -73,7 +73,8 @@ def attribute_rows(listing: Listing, fields: list[CategoryField]) -> list[tuple[
 def summary(listing: Listing, fields: list[CategoryField]) -> str:
     """The words among the attributes, for a row of a list: "Emberfall, Europe"."""
     told = (field for field in fields if field.kind in (Kind.TEXT, Kind.CHOICE) and listing.attributes.get(field.key))
-    return ", ".join(attribute_text(field, listing.attributes[field.key]) for field in list(told)[:3])
+    # Between the parts of a list; Arabic has a comma of its own.
+    return _(", ").join(attribute_text(field, listing.attributes[field.key]) for field in list(told)[:3])
 
 
 def _bad(field: CategoryField, sentence: str) -> BadListing:

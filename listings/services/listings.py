@@ -27,6 +27,7 @@ from listings.words import listing_terms
 State = Listing.State
 TITLE_MIN, TITLE_MAX = 8, 100
 DESCRIPTION_MIN, DESCRIPTION_MAX = 20, 5_000
+INDEX_BATCH = 200
 
 
 def require_seller(user: User) -> None:
@@ -236,3 +237,17 @@ def listing_index(listing: Listing) -> None:
     if gone := [pk for term, pk in known.items() if term not in wanted]:
         ListingTerm.objects.filter(pk__in=gone).delete()
     ListingTerm.objects.bulk_create(ListingTerm(listing=listing, term=term) for term in sorted(wanted - known.keys()))
+
+
+def category_index(category: Category) -> int:
+    """Index every listing of a category whose name or fields changed, a transaction each. Returns how many.
+
+    Safe to repeat and to interrupt.
+    """
+    count, last = 0, None
+    rows = Listing.objects.filter(category=category).exclude(state=State.REMOVED).order_by("id")
+    while batch := list((rows.filter(pk__gt=last) if last else rows).select_related("category")[:INDEX_BATCH]):
+        for listing in batch:
+            listing_index(listing)
+        count, last = count + len(batch), batch[-1].pk
+    return count

@@ -1,8 +1,11 @@
 import datetime
+import io
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import given
@@ -11,9 +14,10 @@ from hypothesis import strategies as st
 from accounts.models import User
 from accounts.tests.factories import SellerFactory
 from accountsstore.paging import page_of
-from listings.models import Category, Listing, SellerFigures
+from listings.models import Category, Listing, ListingTerm, SellerFigures
 from listings.search import DELIVERY, SORTS, Search, facet_fields, listing_search, search_figures
-from listings.services.listings import listing_pause, listing_update
+from listings.services.listings import category_index, listing_pause, listing_update
+from listings.tasks import category_reindex
 from listings.tests.factories import CategoryFactory, ListingFactory
 
 pytestmark = pytest.mark.django_db
@@ -237,3 +241,45 @@ def test_counting_stops_at_the_limit_and_says_so(monkeypatch: pytest.MonkeyPatch
     figures = search_figures(Search(category=category), facet_fields(category))
     assert (figures.total, figures.capped) == (4, True)
     assert figures.by_value["region"]["Europe"] <= 4
+
+
+# ---------------------------------------------------------------- the index
+
+
+def test_a_renamed_category_is_found_by_its_new_name_after_indexing() -> None:
+    listing = ListingFactory()
+    Category.objects.filter(pk=listing.category_id).update(name_en="Mounted heroes")
+    assert found(text="heroes") == set()
+    category_reindex(listing.category_id.hex)
+    assert found(text="heroes") == {listing.pk}
+    call_command("index_listings", stdout=io.StringIO())
+    assert found(text="heroes") == {listing.pk}
+
+
+def test_indexing_reaches_every_listing_of_a_category(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("listings.services.listings.INDEX_BATCH", 2)
+    rows = many(5)
+    ListingTerm.objects.all().delete()
+    assert category_index(rows[0].category) == 5
+    assert len(found(text="knight")) == 5
+
+
+def test_a_change_in_the_admin_queues_the_indexing(
+    client: Client, staff: User, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued: list[tuple[str, Any]] = []
+    monkeypatch.setattr("listings.admin.enqueue", lambda task, row_id: queued.append((task, row_id)))
+    category = CategoryFactory(slug="games", fields=[])
+    client.force_login(staff)
+    form = {
+        "name_en": "Mounted heroes",
+        "slug": "games",
+        "position": "0",
+        "art": "games",
+        "is_allowed": "on",
+        "fields-TOTAL_FORMS": "0",
+        "fields-INITIAL_FORMS": "0",
+    }
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(f"/admin/listings/category/{category.pk}/change/", form).status_code == 302
+    assert queued == [("listings.tasks.category_reindex", category.pk)]

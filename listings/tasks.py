@@ -1,0 +1,12 @@
+"""The jobs of listings."""
+
+from celery import shared_task
+
+from listings.models import Category
+from listings.services.listings import category_index
+
+
+@shared_task(acks_late=True)
+def category_reindex(category_id: str) -> None:
+    if category := Category.objects.filter(pk=category_id).first():
+        category_index(category)
