@@ -1,9 +1,11 @@
 """Fixtures for every app: the people, and the jobs of the worker."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
+from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
@@ -62,3 +64,10 @@ def run_jobs() -> Callable[[], None]:
 def _clean_cache() -> None:
     """Rate limits and caches of one test must not reach the next."""
     caches["default"].clear()
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> Path:
+    """The folder that stored files go to: each test its own, never the store's."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"

@@ -297,6 +297,12 @@ def test_each_look_of_staff_at_a_proof_is_recorded(proof: StoredFile, buyer: Use
     ]
 
 
+def test_a_reviewers_look_at_the_own_proof_is_no_look_at_somebody(reviewer: User) -> None:
+    file = stored_file(reviewer, Purpose.PAYMENT_PROOF)
+    assert client_of(reviewer).get(file_url(file, user=reviewer)).status_code == 200
+    assert not FileAccess.objects.exists()
+
+
 def test_a_look_that_was_refused_is_not_recorded(proof: StoredFile, reviewer: User) -> None:
     reviewer.user_permissions.clear()
     client_of(reviewer).get(file_url(proof, user=reviewer))
