@@ -74,7 +74,7 @@ def test_the_embedded_valkey_lets_nobody_in_without_the_password(tmp_path: Path)
     async def start_and_ask() -> tuple[bool, bool]:
         async with Programs(dict(os.environ)) as programs:
             await programs.start("valkey", run_store.valkey(url, tmp_path / "a folder"))
-            await programs.ready("valkey", lambda: run_store.answers(url), 10)
+            await programs.ready("valkey", lambda: run_store.answers(url), 60)
             return run_store.answers(url), run_store.answers(re.sub(":[^:@]+@", "", url))
 
     assert asyncio.run(start_and_ask()) == (True, False)
@@ -132,7 +132,7 @@ def test_a_program_that_ignores_the_request_to_stop_is_killed(monkeypatch: pytes
             await programs.start("stubborn", [sys.executable, "-c", stubborn])
             processes.extend(programs._running.values())
             await programs.finish("other", [sys.executable, "-c", "pass"])
-            await programs.ready("stubborn", lambda: ignores_sigterm(processes[0].pid), 10)
+            await programs.ready("stubborn", lambda: ignores_sigterm(processes[0].pid), 60)
 
     asyncio.run(run())
     assert processes[0].returncode == -signal.SIGKILL
@@ -177,7 +177,7 @@ asyncio.run(run())
         return child
 
     child = asyncio.run(kill_supervisor())
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     try:
         while is_running(child):
             assert time.monotonic() < give_up, "the program runs on without its supervisor"
