@@ -268,7 +268,7 @@ def test_a_change_in_the_admin_queues_the_indexing(
     client: Client, staff: User, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[tuple[str, Any]] = []
-    monkeypatch.setattr("listings.admin.enqueue", lambda task, row_id: queued.append((task, row_id)))
+    monkeypatch.setattr("listings.admin.categories.enqueue", lambda task, row_id: queued.append((task, row_id)))
     category = CategoryFactory(slug="games", fields=[])
     client.force_login(staff)
     form = {
