@@ -34,7 +34,7 @@ class StoredFileAdmin(StaffAdmin):
         "original",
         "owner",
         "purpose",
-        "state_label",
+        "state",
         "attached_to",
         "original_name",
         "mime",

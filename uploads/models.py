@@ -32,20 +32,22 @@ class StoredFile(Row):
     # Kept for who decides about money: the original too, PDF as well, never discarded once attached.
     EVIDENCE: ClassVar = [Purpose.PAYMENT_PROOF, Purpose.DISPUTE]
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="files")
-    purpose = models.CharField(max_length=16, choices=Purpose.choices)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    original_name = models.CharField(max_length=120, blank=True)
-    mime = models.CharField(max_length=40)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="files", verbose_name=_("sent by")
+    )
+    purpose = models.CharField(_("purpose"), max_length=16, choices=Purpose.choices)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    original_name = models.CharField(_("name"), max_length=120, blank=True)
+    mime = models.CharField(_("type"), max_length=40)
     size_bytes = models.PositiveIntegerField()
-    sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField("SHA-256", max_length=64)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
     # Storage key of the original (evidence only), and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
     storage_key = models.CharField(max_length=200, blank=True)
     variants = models.JSONField(default=dict, blank=True)
     # "deposit:<id>", "listing:<id>": set once; an attached file is never replaced.
-    attached_to = models.CharField(max_length=80, blank=True)
+    attached_to = models.CharField(_("belongs to"), max_length=80, blank=True)
 
     class Meta:
         verbose_name = _("file")
@@ -59,7 +61,7 @@ class StoredFile(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.id}"
+        return self.original_name or f"{self.purpose} {self.id}"
 
     @property
     def is_public(self) -> bool:
@@ -108,10 +110,12 @@ class PictureDetail(Row):
 class FileAccess(Row):
     """A member of staff looked at somebody's private file. Only ever inserted."""
 
-    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="accesses")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    variant = models.CharField(max_length=10)
-    ip = models.CharField(max_length=45, blank=True)
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="accesses", verbose_name=_("file"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("who")
+    )
+    variant = models.CharField(_("variant"), max_length=10)
+    ip = models.CharField(_("address"), max_length=45, blank=True)
 
     class Meta:
         verbose_name = _("file access")
