@@ -303,6 +303,15 @@ def test_the_password_lasts_for_the_other_fields_for_some_minutes(
     assert reveal(client, delivered, field="password", password="").json()["ask"] is True
 
 
+def test_a_wrong_password_is_refused_even_while_an_earlier_one_lasts(
+    client: Client, buyer: User, delivered: Order
+) -> None:
+    client.force_login(buyer)
+    reveal(client, delivered, field="login", password=PASSWORD)
+    assert "value" not in reveal(client, delivered, field="password", password="guess").json()
+    assert Reveal.objects.count() == 1
+
+
 def test_an_unknown_field_reveals_nothing(client: Client, buyer: User, delivered: Order) -> None:
     client.force_login(buyer)
     response = reveal(client, delivered, field="__class__", password=PASSWORD)
