@@ -32,7 +32,7 @@ class ListingReportAdmin(StaffAdmin):
         "reason",
         "text",
         "reporter",
-        "state_label",
+        "state",
         "decision",
         "decided_by",
         "decided_at",

@@ -104,7 +104,7 @@ class DepositAdmin(StaffAdmin):
         "amount",
         "credited",
         "transfer_reference",
-        "state_label",
+        "state",
         "reason",
         "held_by",
         "reviewer",
