@@ -8,9 +8,11 @@ register = template.Library()
 
 @register.filter
 def span(seconds: int | None) -> str:
-    """A time that something usually takes: "40 s", "6 min", "2 h 5 min", "3 d"."""
+    """A time that something usually takes: "at once", "40 s", "6 min", "2 h 5 min", "3 d"."""
     if seconds is None:
         return ""
+    if seconds < 1:
+        return _("at once")
     if seconds < 60:
         return _("%(s)d s") % {"s": seconds}
     minutes = round(seconds / 60)
