@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
+from unfold.admin import StackedInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin_base import StaffAdmin
 from accounts.services import audit_record
@@ -24,7 +25,7 @@ class CategoryFieldForm(forms.ModelForm):
     class Meta:
         model = CategoryField
         fields = "__all__"  # noqa: DJ007  every field of a category's field is for staff to set
-        widgets = {"choices": forms.Textarea(attrs={"rows": 3, "cols": 30})}
+        widgets = {"choices": UnfoldAdminTextareaWidget(attrs={"rows": 4})}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -42,12 +43,19 @@ class CategoryFieldForm(forms.ModelForm):
         return data
 
 
-class CategoryFieldInline(TabularInline):
+class CategoryFieldInline(StackedInline):
     model = CategoryField
     form = CategoryFieldForm
     extra = 0
     ordering = ("use", "position")
-    fields = ("use", "key", "label_en", "label_ar", "kind", "choices", "is_required", "is_facet", "position")
+    collapsible = True
+    fields = (
+        ("use", "key"),
+        ("label_en", "label_ar"),
+        ("kind", "position"),
+        "choices",
+        ("is_required", "is_facet"),
+    )
 
 
 class CategoryForm(forms.ModelForm):

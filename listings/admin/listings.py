@@ -68,7 +68,7 @@ class ListingAdmin(StaffAdmin):
         "page",
         "seller",
         "category",
-        "state_label",
+        "state",
         "state_reason",
         "title",
         "description",

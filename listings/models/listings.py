@@ -112,6 +112,8 @@ class ListingImage(Row):
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name = _("photo")
+        verbose_name_plural = _("photos")
         ordering: ClassVar = ["position", "id"]
         indexes: ClassVar = [models.Index(fields=["listing", "position"], name="listingimage_listing")]
 

@@ -76,4 +76,4 @@ class ListingReport(Row):
         indexes: ClassVar = [models.Index(fields=["state", "created_at"], name="report_queue")]
 
     def __str__(self) -> str:
-        return f"{self.reason} {self.listing_id}"
+        return f"{self.get_reason_display()}, {self.created_at:%Y-%m-%d}"
