@@ -13,6 +13,7 @@ class DepositAdmin(StaffAdmin):
     )
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -36,7 +37,21 @@ from accounts.services import audit_record
 from accountsstore.db import atomic
 from accountsstore.errors import StoreError
 
-Call = Callable[[Any, User, dict[str, Any]], HttpResponse | str | None]
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """An answer that is shown once and kept nowhere: neither in a message nor in a cache."""
+
+    template: str
+    context: dict[str, Any]
+
+    def draw(self, request: HttpRequest, around: dict[str, Any]) -> HttpResponse:
+        response = render(request, self.template, around | self.context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+Call = Callable[[Any, User, dict[str, Any]], Page | HttpResponse | str | None]
 
 
 class ActionForm(forms.Form):
@@ -174,8 +189,8 @@ def reason_action(
     """A deed on a change page or a row: a page asks (`question`, `facts`, `form`), a POST calls one service.
 
     Name the attribute in `actions_detail` or `actions_row`. `permission` is a full name, "payments.review_deposit".
-    `call(obj, staff, data)` gets the cleaned form and may return a sentence that takes the place of `done`, or a
-    response. Its StoreError is shown and nothing else is written: beside the field it names, or on the object's page.
+    `call(obj, staff, data)` gets the cleaned form and may return a sentence that takes the place of `done`, a `Page`, or
+    a response. Its StoreError is shown and nothing else is written: beside the field it names, or on the object's page.
     `form=None` asks for no more than a click. `shown(obj)` hides the button where the deed makes no sense; the
     service must refuse it all the same. `icon` is a name of Material Symbols.
     """
@@ -198,6 +213,8 @@ def reason_action(
                     return HttpResponseRedirect(page)
                 bound.add_error(error.field, str(error))
             else:
+                if isinstance(answer, Page):
+                    return answer.draw(request, {**self.admin_site.each_context(request), "back": page, "opts": opts})
                 if isinstance(answer, HttpResponse):
                     return answer
                 messages.success(request, str(answer or done or _("Done.")))

@@ -4,12 +4,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpResponse
-from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin_base import ActionForm, StaffAdmin, reason_action
+from accounts.admin_base import ActionForm, Page, StaffAdmin, reason_action
 from accounts.models import User
 from accountsstore.money import format_minor
 from payments.models import Withdrawal
@@ -55,11 +53,9 @@ def facts(withdrawal: Withdrawal) -> list[tuple[Any, Any]]:
     ]
 
 
-def open_details(withdrawal: Withdrawal, staff: User, data: dict[str, Any]) -> HttpResponse:
-    """The full number, on a page that nothing keeps."""
+def open_details(withdrawal: Withdrawal, staff: User, data: dict[str, Any]) -> Page:
     number = payout_details_open(withdrawal=withdrawal, staff=staff)
-    page = render_to_string("payments/admin/payout_details.html", {"number": number, "withdrawal": withdrawal})
-    return HttpResponse(page, headers={"Cache-Control": "no-store"})
+    return Page("payments/admin/payout_details.html", {"number": number, "withdrawal": withdrawal})
 
 
 @admin.register(Withdrawal)
