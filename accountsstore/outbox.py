@@ -49,6 +49,11 @@ def subscriber(event_class: type[E]) -> Callable[[Callable[[E, datetime.datetime
     return register
 
 
+def has_subscribers(topic: str) -> bool:
+    """Whether a job has anything to do about events of this type."""
+    return bool(_subscribers[topic])
+
+
 def publish(event: Event, *, to: Iterable[uuid.UUID] = (), groups: Iterable[str] = ()) -> None:
     """Tell the open sockets of the users `to` and of `groups`, and the event's subscribers, after the commit.
 
@@ -85,7 +90,7 @@ def event_send(row: OutboxEvent) -> None:
     try:
         if row.groups and row.frame_sent_at is None:
             group_send(row.groups, frame(row))
-        if _subscribers[row.topic]:
+        if has_subscribers(row.topic):
             OutboxEvent.objects.filter(pk=row.pk).update(frame_sent_at=now)
             enqueue("accountsstore.tasks.event_handle", row.pk)
         else:

@@ -1,0 +1,177 @@
+"""Gift codes and courses. Every shop and school is invented."""
+
+from typing import Any
+
+from accountsstore.demo.goods.good import Good
+
+
+def _code(key: str, brand: str, value: str, region: str, **more: Any) -> Good:
+    attributes = {"brand": brand, "value": value, "region": region}
+    return Good(key=key, category="gift-codes", attributes=attributes, instant=True, **more)
+
+
+def _course(key: str, provider: str, subject: str, language: str, term: str, **more: Any) -> Good:
+    attributes = {"provider": provider, "subject": subject, "language": language, "term": term, "new_account": "yes"}
+    return Good(key=key, category="courses", attributes=attributes, **more)
+
+
+GIFTS_AND_LEARNING = (
+    _code(
+        "playhall-50",
+        "Playhall",
+        "$50",
+        "Worldwide",
+        seller="oldtown",
+        title="Playhall wallet code, $50",
+        text="Redeem it under Account, then Wallet. Codes are from the distributor's own shop, one code per order.",
+        price=4650,
+        day=60,
+        pieces=14,
+        pictures=2,
+    ),
+    _code(
+        "playhall-20",
+        "Playhall",
+        "$20",
+        "Worldwide",
+        seller="oldtown",
+        title="Playhall wallet code, $20",
+        text="As the larger one, for a smaller game. Redeem it within a year.",
+        price=1880,
+        day=60,
+        pieces=12,
+    ),
+    _code(
+        "brightcart",
+        "Brightcart",
+        "€25",
+        "Europe",
+        seller="saltpier",
+        title="Brightcart voucher, €25, electronics",
+        text="For the European shop only. No minimum order, and what is left stays on the voucher.",
+        price=2480,
+        day=34,
+        pieces=8,
+    ),
+    _code(
+        "starlane-credits",
+        "Starlane Drift",
+        "1 million credits",
+        "Worldwide",
+        seller="oldtown",
+        title="Starlane Drift, 1 million credits",
+        text="An official code from the spring pack. It works once per pilot, on every platform.",
+        price=990,
+        day=22,
+        pieces=10,
+    ),
+    _code(
+        "souq-ar",
+        "سوق المدينة",
+        "100 درهم",
+        "Middle East",
+        seller="zaytoun",
+        title="بطاقة سوق المدينة بقيمة 100 درهم",
+        text="رمز يصل فورًا إلى صفحة الطلب، صالح لسنة كاملة، ويمكن استخدامه على أكثر من طلب في المتجر.",
+        price=2650,
+        day=50,
+        pieces=9,
+    ),
+    _code(
+        "books-ar",
+        "مكتبة الرواق",
+        "50 ريالًا",
+        "Middle East",
+        seller="zaytoun",
+        title="رمز مكتبة الرواق للكتب الرقمية",
+        text="خمسون ريالًا لشراء الكتب الرقمية والمسموعة. يُفعّل الرمز مرة واحدة على حساب واحد.",
+        price=1300,
+        day=19,
+        pieces=6,
+    ),
+    _course(
+        "lexibird",
+        "Lexibird",
+        "Languages",
+        "English",
+        "12 months",
+        seller="fernandflint",
+        title="Lexibird language course, full year, new account",
+        text=(
+            "All 31 languages, all levels. I have finished Portuguese on it: the stories are good, the grammar notes "
+            "are thin. You get a new account with the year paid."
+        ),
+        price=2100,
+        day=58,
+        pieces=9,
+        instant=True,
+        pictures=2,
+    ),
+    _course(
+        "codeloft",
+        "Codeloft",
+        "Web development",
+        "English",
+        "6 months",
+        seller="fernandflint",
+        title="Codeloft web path, 6 months with reviews",
+        text="The path with a person who reads your code twice a week. Start within 30 days of hand-over.",
+        price=8900,
+        day=49,
+        pieces=4,
+    ),
+    _course(
+        "kiln",
+        "Kilnschool",
+        "Pottery",
+        "German",
+        "12 months",
+        seller="fernandflint",
+        title="Kilnschool, a year of pottery videos",
+        text="Wheel and glaze, 140 lessons with English subtitles. Good light, slow hands, no music.",
+        price=3400,
+        day=37,
+        pieces=3,
+    ),
+    _course(
+        "numerica",
+        "Numerica",
+        "Mathematics",
+        "French",
+        "3 months",
+        seller="fernandflint",
+        title="Numerica, school maths for 14 to 18",
+        text="Exercises with marked solutions, in French. For one pupil; parents see the progress.",
+        price=1600,
+        day=27,
+        pieces=5,
+        instant=True,
+    ),
+    _course(
+        "qalam",
+        "أكاديمية القلم",
+        "الخط العربي",
+        "Arabic",
+        "12 months",
+        seller="zaytoun",
+        title="دورة الخط العربي من أكاديمية القلم، سنة كاملة",
+        text="دروس النسخ والرقعة والديواني مع تصحيح أسبوعي من الأستاذ. حساب جديد ببريدك، والبدء متى شئت.",
+        price=4200,
+        day=45,
+        pieces=4,
+        pictures=2,
+    ),
+    _course(
+        "chords",
+        "Six Strings",
+        "Guitar",
+        "Spanish",
+        "Lifetime",
+        seller="fernandflint",
+        title="Six Strings guitar course, old edition",
+        text="The first edition, without the app. I took it off sale because the new edition is better.",
+        price=1200,
+        day=41,
+        then="removed",
+    ),
+)

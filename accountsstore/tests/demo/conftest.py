@@ -1,0 +1,33 @@
+"""One load of the demo for all tests in this folder."""
+
+import functools
+import io
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from pytest_django import DjangoDbBlocker
+
+from accountsstore.demo import drawings
+from uploads.demo_pictures import demo_picture
+
+
+@pytest.fixture(scope="package")
+def small_pictures() -> Iterator[None]:
+    """One drawing for each kind of category, in a size that is stored at once. `uploads` tries them all and in full."""
+    with pytest.MonkeyPatch.context() as patched:
+        once = functools.cache(lambda art: demo_picture(art, 1))
+        patched.setattr(drawings, "demo_picture", lambda art, seed: once(art))
+        patched.setattr(drawings, "LISTING_SIZE", (192, 120))
+        yield
+
+
+@pytest.fixture(scope="package")
+def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker, small_pictures: None) -> Iterator[str]:
+    """The demo store, in a transaction around the tests' own. Gives what the command said."""
+    out = io.StringIO()
+    with django_db_blocker.unblock(), transaction.atomic():
+        call_command("seed_demo", stdout=out)
+        yield out.getvalue()
+        transaction.set_rollback(True)
