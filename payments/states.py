@@ -56,7 +56,14 @@ class Transition:
     when: Promise | str = ""
 
 
-def _row(name: str, sources: set[OrderState], target: OrderState, by: tuple[Party, ...], label: Promise | str, when: Promise | str = "") -> Transition:
+def _row(
+    name: str,
+    sources: set[OrderState],
+    target: OrderState,
+    by: tuple[Party, ...],
+    label: Promise | str,
+    when: Promise | str = "",
+) -> Transition:
     return Transition(name=name, sources=frozenset(sources), target=target, by=by, label=label, when=when)
 
 

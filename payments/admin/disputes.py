@@ -107,7 +107,7 @@ class DisputeAdmin(StaffAdmin):
             url = reverse("admin:chat_conversation_changelist")
         except NoReverseMatch:
             return "–"
-        link = f"{url}?subject=order:{dispute.order_id.hex}"
+        link = f"{url}?q={dispute.order.number}"
         return format_html('<a class="underline" href="{}">{}</a>', link, _("Read them, with a reason"))
 
     @display(description=_("Buyer"))

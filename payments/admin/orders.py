@@ -62,6 +62,8 @@ def evidence(order: Order) -> dict[str, Any]:
 @admin.register(Order)
 class OrderAdmin(StaffAdmin):
     open_to = ("payments.view_order", "payments.decide_dispute", "payments.release_early")
+    # The site shows an order to its two parties.
+    view_on_site = False
     list_display = ("number", "title", "buyer", "seller", "price", "state_label", "due", "created_at")
     list_select_related = ("buyer", "seller")
     list_filter = ("state",)

@@ -296,6 +296,12 @@ def test_a_dispute_shows_its_evidence_but_no_credential(desk: Client, disputed: 
     assert CREDENTIAL["login"] not in desk.get(change(disputed.order)).content.decode()
 
 
+def test_a_dispute_leads_to_its_messages_where_reading_takes_a_reason(desk: Client, disputed: Dispute) -> None:
+    link = f"{reverse('admin:chat_conversation_changelist')}?q={disputed.order.number}"
+    assert link in desk.get(change(disputed)).content.decode()
+    assert desk.get(link).status_code == 200
+
+
 @pytest.mark.parametrize("refund", ["25.01", "-1", "abc", ""])
 def test_a_decision_that_cannot_be_is_answered_beside_the_field(desk: Client, disputed: Dispute, refund: str) -> None:
     act(desk, disputed, "decide", refund=refund, reason="Because.")
