@@ -28,7 +28,9 @@ def mail_queue(
     with translation.override(language):
         context = {**context, "store_name": settings.STORE_NAME, "store_url": settings.STORE_URL}
         subject, _, body = render_to_string(f"mail/{template}.txt", context).strip().partition("\n")
-        html = render_to_string("mail/frame.html", {**context, "paragraphs": body.strip().split("\n\n"), "subject": subject})
+        html = render_to_string(
+            "mail/frame.html", {**context, "paragraphs": body.strip().split("\n\n"), "subject": subject}
+        )
     mail = OutboxMail.objects.create(
         to=to,
         subject=subject.strip()[:200],

@@ -16,7 +16,9 @@ def test_amounts_are_read_as_people_type_them(typed, minor):
     assert parse_minor(typed, "USD") == minor
 
 
-@pytest.mark.parametrize("typed", ["", "-5", "+5", "1e5", "12.345", "1,5", "12 50", "NaN", "9" * 14, "$5", "0x10", "1.2.3"])
+@pytest.mark.parametrize(
+    "typed", ["", "-5", "+5", "1e5", "12.345", "1,5", "12 50", "NaN", "9" * 14, "$5", "0x10", "1.2.3"]
+)
 def test_what_is_no_amount_is_refused_with_a_sentence(typed):
     with pytest.raises(BadAmount) as refused:
         parse_minor(typed, "USD")

@@ -39,7 +39,9 @@ def stock_load(*, listing: Listing, seller: User, credentials: list[dict[str, st
     try:
         return _stock_load(listing=listing, seller=seller, credentials=credentials)
     except IntegrityError:
-        raise BadStock(_("One of these was loaded before. Each credential is sold once."), field="credentials") from None
+        raise BadStock(
+            _("One of these was loaded before. Each credential is sold once."), field="credentials"
+        ) from None
 
 
 @atomic

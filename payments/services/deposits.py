@@ -183,7 +183,9 @@ def deposit_claim(*, deposit: Deposit, staff: User) -> None:
     """
     now = timezone.now()
     _require_reviewer(deposit, staff)
-    free = Q(state=S.SUBMITTED) | Q(state=S.UNDER_REVIEW, lease_until__lt=now) | Q(state=S.UNDER_REVIEW, claimed_by=staff)
+    free = (
+        Q(state=S.SUBMITTED) | Q(state=S.UNDER_REVIEW, lease_until__lt=now) | Q(state=S.UNDER_REVIEW, claimed_by=staff)
+    )
     won = Deposit.objects.filter(free, pk=deposit.pk).update(
         state=S.UNDER_REVIEW,
         claimed_by=staff,
@@ -228,7 +230,9 @@ def _decide(deposit: Deposit, staff: User, state: str, *, reason: str = "", cred
     if not won:
         if deposit.state == state and deposit.reviewer_id == staff.pk:
             return False
-        raise DepositConflict(_("Claim this deposit before you decide it. Somebody else may hold it or have decided it."))
+        raise DepositConflict(
+            _("Claim this deposit before you decide it. Somebody else may hold it or have decided it.")
+        )
     deadlines_close(subject=f"deposit:{deposit.pk.hex}", now=now)
     audit_record(
         actor=staff,

@@ -121,9 +121,7 @@ def ledger_post(
 
 
 def _apply(transaction: LedgerTransaction, account: LedgerAccount, amount: int) -> None:
-    entry = LedgerEntry(
-        transaction=transaction, account=account, amount_minor=amount, currency=account.currency
-    )
+    entry = LedgerEntry(transaction=transaction, account=account, amount_minor=amount, currency=account.currency)
     if account.balance_minor is not None:
         rows = LedgerAccount.objects.filter(pk=account.pk)
         if amount < 0 and account.kind in LedgerAccount.GUARDED:

@@ -326,9 +326,7 @@ def is_overdue(order: Order, now: datetime.datetime) -> bool:
     return order.due_at is not None and order.due_at <= now
 
 
-def _refund_undelivered(
-    order: Order, name: str, *, actor: User | None, now: datetime.datetime, note: str = ""
-) -> None:
+def _refund_undelivered(order: Order, name: str, *, actor: User | None, now: datetime.datetime, note: str = "") -> None:
     if not order_move(order, name, actor=actor, note=note, finished_at=now):
         return
     assert order.stock_item is not None

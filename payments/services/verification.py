@@ -90,7 +90,9 @@ def _balances_are_sums() -> Iterator[Fault]:
         if entry.seq != count:
             yield Fault(1, f"entry {entry.pk}", f"has number {entry.seq}, expected {count}")
         if entry.balance_after_minor != total:
-            yield Fault(1, f"entry {entry.pk}", f"says the balance after it is {entry.balance_after_minor}, not {total}")
+            yield Fault(
+                1, f"entry {entry.pk}", f"says the balance after it is {entry.balance_after_minor}, not {total}"
+            )
     for account in LedgerAccount.objects.exclude(balance_minor=None).iterator(chunk_size=CHUNK):
         total, count = balances[account.pk]
         if (account.balance_minor, account.entry_count) != (total, count):
@@ -126,7 +128,9 @@ def _escrow_fits_the_state() -> Iterator[Fault]:
         expected = withdrawal.amount_minor if withdrawal.state in WITHDRAWAL_HELD else 0
         found = held.get(withdrawal.pk, 0)
         if found != expected:
-            yield Fault(3, f"withdrawal {withdrawal.code}", f"is {withdrawal.state} and holds {found}, expected {expected}")
+            yield Fault(
+                3, f"withdrawal {withdrawal.code}", f"is {withdrawal.state} and holds {found}, expected {expected}"
+            )
 
 
 def _stock_is_sold_once() -> Iterator[Fault]:

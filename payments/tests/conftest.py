@@ -72,6 +72,8 @@ def postings() -> Callable[[object], list[str]]:
 
     def kinds(subject: object) -> list[str]:
         source = f"{subject._meta.model_name}:{subject.pk.hex}"  # type: ignore[attr-defined]
-        return list(LedgerTransaction.objects.filter(source=source).order_by("created_at").values_list("kind", flat=True))
+        return list(
+            LedgerTransaction.objects.filter(source=source).order_by("created_at").values_list("kind", flat=True)
+        )
 
     return kinds

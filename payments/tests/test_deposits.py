@@ -192,7 +192,10 @@ def test_a_reversal_takes_two_people_and_what_was_spent_becomes_a_debt(buyer, st
 
     from payments.services.ledger import Move, cash, ledger_post, user_available
 
-    spent = [Move(user_available(buyer.pk, settings.STORE_CURRENCY), -3_000), Move(cash("x", settings.STORE_CURRENCY), 3_000)]
+    spent = [
+        Move(user_available(buyer.pk, settings.STORE_CURRENCY), -3_000),
+        Move(cash("x", settings.STORE_CURRENCY), 3_000),
+    ]
     ledger_post(kind="spent", source="test:1", moves=spent)
     approval = deposit_reversal_request(deposit=deposit, staff=staff, reason="The bank took it back.")
     with pytest.raises(SecondPersonNeeded):

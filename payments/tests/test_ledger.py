@@ -117,7 +117,9 @@ def test_any_split_of_any_price_is_conserved(amount, refund, bp):
     assert released + refund + fee == amount
 
 
-@pytest.mark.parametrize(("amount", "bp", "fee"), [(1999, 800, 160), (1, 800, 0), (625, 800, 50), (6, 800, 0), (7, 800, 1)])
+@pytest.mark.parametrize(
+    ("amount", "bp", "fee"), [(1999, 800, 160), (1, 800, 0), (625, 800, 50), (6, 800, 0), (7, 800, 1)]
+)
 def test_the_fee_is_rounded_half_up(amount, bp, fee):
     assert share_minor(amount, bp) == fee
 

@@ -125,7 +125,9 @@ def test_terms_of_another_day_are_not_accepted(buyer, listing):
     )
 
 
-@pytest.mark.parametrize("state", [Listing.State.PAUSED, Listing.State.REMOVED, Listing.State.REJECTED, Listing.State.DRAFT])
+@pytest.mark.parametrize(
+    "state", [Listing.State.PAUSED, Listing.State.REMOVED, Listing.State.REJECTED, Listing.State.DRAFT]
+)
 def test_a_listing_that_is_not_on_sale_is_not_sold(buyer, listing, state):
     fund(buyer)
     Listing.objects.filter(pk=listing.pk).update(state=state)

@@ -126,7 +126,10 @@ def test_two_reviewers_cannot_hold_one_deposit():
     staff = StaffFactory.create_batch(5)
     deposit = DepositFactory()
     results = race(
-        *(lambda person=person: deposit_claim(deposit=Deposit.objects.get(pk=deposit.pk), staff=person) for person in staff)
+        *(
+            lambda person=person: deposit_claim(deposit=Deposit.objects.get(pk=deposit.pk), staff=person)
+            for person in staff
+        )
     )
     assert kinds(results) == {"NoneType": 1, "DepositConflict": 4}
 

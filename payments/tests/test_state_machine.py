@@ -196,4 +196,6 @@ def test_the_walk_finds_a_planted_fault(db, monkeypatch, fault):
     monkeypatch.setattr(orders, name, faulty)
     # Found by the proof after the step, or refused by the database itself.
     with pytest.raises((AssertionError, IntegrityError)):
-        run_state_machine_as_test(OrderTable, settings=settings(WALK, phases=[p for p in WALK.phases if p.name != "shrink"]))
+        run_state_machine_as_test(
+            OrderTable, settings=settings(WALK, phases=[p for p in WALK.phases if p.name != "shrink"])
+        )
