@@ -32,8 +32,11 @@ class Category(Row):
     name_ar = models.CharField(_("name (Arabic)"), max_length=60, blank=True)
     art = models.CharField(_("pattern"), max_length=10, choices=Art.choices, default=Art.GAMES)
     position = models.PositiveIntegerField(default=0)
-    # Off: nothing new is listed or sold here; what runs is finished.
-    is_allowed = models.BooleanField(_("allowed"), default=True)
+    is_allowed = models.BooleanField(
+        _("allowed"),
+        default=True,
+        help_text=_("Off: nothing is listed or sold here; open orders go on. Categories below have their own switch."),
+    )
     # Empty takes the store's default (ORDER_… settings).
     deliver_hours = models.PositiveIntegerField(_("hours to deliver"), null=True, blank=True)
     inspect_hours = models.PositiveIntegerField(_("hours to inspect"), null=True, blank=True)

@@ -64,6 +64,7 @@ class Listing(Row):
             models.Index(fields=["category", "state", "-published_at", "-id"], name="listing_category_newest"),
             models.Index(fields=["category", "state", "price_minor", "id"], name="listing_category_price"),
             models.Index(fields=["state", "-sold_count", "-id"], name="listing_sold"),
+            models.Index(fields=["category", "state", "-sold_count", "-id"], name="listing_category_sold"),
             models.Index(fields=["seller", "state", "-created_at"], name="listing_seller"),
             models.Index(fields=["code"], name="listing_code"),
         ]

@@ -1,9 +1,17 @@
 """What templates of the catalogue need."""
 
+import secrets
+
 from django import template
 from django.utils.translation import gettext as _
 
 register = template.Library()
+
+
+@register.simple_tag
+def once_key() -> str:
+    """For a hidden field "once": the key by which a second submit of the same form is known."""
+    return secrets.token_hex(16)
 
 
 @register.filter

@@ -190,6 +190,28 @@ def test_publishing_without_stock_says_what_is_missing(desk: Client, seller: Use
     assert listing.state == "draft"
 
 
+def test_a_form_sent_twice_counts_once(desk: Client, seller: User) -> None:
+    page = text(desk.get("/sell/listings/new/"))
+    key = re.search(r'name="once" value="(\w+)"', page)
+    assert key
+    twice = form(CategoryFactory().slug, once=key[1])
+    first, second = desk.post("/sell/listings/new/", twice), desk.post("/sell/listings/new/", twice, follow=True)
+    assert first.status_code == 302
+    assert "saved already" in text(second)
+    listing = Listing.objects.get()
+    for _ in range(2):
+        desk.post(f"/sell/listings/{listing.code}/stock/", {"way": "count", "count": "4", "once": "abc"})
+    listing.refresh_from_db()
+    assert listing.stock_count == 7
+
+
+def test_a_part_of_a_page_leads_to_the_sign_in_when_the_session_ended(client: Client) -> None:
+    listing = ListingFactory()
+    headers = {"hx-request": "true", "hx-current-url": f"http://testserver{listing.get_absolute_url()}"}
+    answer = client.post(f"/favourites/{listing.code}/", headers=headers)
+    assert answer.headers["HX-Redirect"] == f"/account/login/?next={listing.get_absolute_url()}"
+
+
 # ---------------------------------------------------------------- photos
 
 

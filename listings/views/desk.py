@@ -1,11 +1,9 @@
 """The seller's listings: the list, writing one, and putting it on and off sale."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from accounts.selectors import is_approved_seller
 from accountsstore.errors import StoreError
 from accountsstore.money import format_minor
 from listings.cards import picture_url
@@ -21,7 +18,7 @@ from listings.credentials import credential_fields
 from listings.errors import ListingChangedMeanwhile
 from listings.forms import ListingForm, form_values
 from listings.models import Category, Listing
-from listings.selectors import allowed_categories, desk_counts, desk_listings, listing_of
+from listings.selectors import allowed_categories, desk_counts, desk_listings
 from listings.services.listings import (
     listing_create,
     listing_pause,
@@ -31,32 +28,9 @@ from listings.services.listings import (
     listing_update,
 )
 from listings.services.stock import stock_add_manual
+from listings.views.guards import first_submit, own_listing, seller_only, signed_in_only
 
 State = Listing.State
-View = Callable[..., HttpResponse]
-
-
-def seller_only(view: View) -> View:
-    """Visitors sign in; people who may not sell come to the application, which says why."""
-
-    @functools.wraps(view)
-    @login_required
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not is_approved_seller(request.user):
-            return redirect("accounts:apply")
-        return view(request, *args, **kwargs)
-
-    return guarded
-
-
-def own_listing(request: HttpRequest, code: str) -> Listing:
-    """Raises Http404 for a listing of somebody else, and for a removed one."""
-    try:
-        return listing_of(request.user, code.upper())
-    except Listing.DoesNotExist:
-        raise Http404 from None
-
-
 # What each state asks of the seller.
 ADVICE = {
     State.DRAFT: gettext_lazy("Only you see it. Add stock and photos, then publish."),
@@ -125,6 +99,9 @@ def listing_new(request: HttpRequest) -> HttpResponse:
     category = _chosen_category(request, categories)
     form = ListingForm(request.POST or None, categories=categories, category=category, initial={"category": category})
     if request.method == "POST" and form.is_valid():
+        if not first_submit(request):
+            messages.info(request, _("This draft was saved already."))
+            return redirect("listings:desk_listings")
         try:
             listing = listing_create(seller=request.user, **form.values)
         except StoreError as error:
@@ -226,7 +203,7 @@ ACTIONS: dict[str, tuple[Callable[..., None], Any]] = {
 
 
 @require_POST
-@login_required
+@signed_in_only
 def listing_action(request: HttpRequest, code: str, action: str) -> HttpResponse:
     """Not for approved sellers alone: somebody restricted may still take a listing off sale."""
     listing = own_listing(request, code)

@@ -1,7 +1,6 @@
 """One listing: its page, keeping it, and reporting it."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,6 +18,7 @@ from listings.models import Listing
 from listings.selectors import listing_by_code, listing_page
 from listings.services.favourites import favourite_toggle
 from listings.services.moderation import PERMISSION, listing_report
+from listings.views.guards import signed_in_only
 
 State = Listing.State
 
@@ -66,7 +66,7 @@ def detail(request: HttpRequest, code: str, slug: str = "") -> HttpResponse:
 
 
 @require_POST
-@login_required
+@signed_in_only
 def favourite(request: HttpRequest, code: str) -> HttpResponse:
     listing = _visible(request, code)
     kept = favourite_toggle(user=request.user, listing=listing)

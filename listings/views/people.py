@@ -1,6 +1,5 @@
 """A seller's public page, and a buyer's favourites."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -10,6 +9,7 @@ from accounts.selectors import is_approved_seller
 from listings.cards import cards
 from listings.models import SellerFigures
 from listings.selectors import favourites, seller_by_username, seller_listings, seller_reviews, selling_since
+from listings.views.guards import signed_in_only
 
 
 def seller(request: HttpRequest, username: str) -> HttpResponse:
@@ -39,7 +39,7 @@ def seller(request: HttpRequest, username: str) -> HttpResponse:
     return render(request, "listings/seller.html", context)
 
 
-@login_required
+@signed_in_only
 def favourite_list(request: HttpRequest) -> HttpResponse:
     page = favourites(request.user, request.GET.get("cursor", ""))
     context = {

@@ -13,7 +13,8 @@ from accountsstore.errors import StoreError
 from listings.forms import PhotosForm
 from listings.models import ListingImage
 from listings.services.images import LIMIT, image_add, image_move, image_remove
-from listings.views.desk import desk_context, own_listing, seller_only
+from listings.views.desk import desk_context
+from listings.views.guards import own_listing, seller_only
 
 
 @seller_only

@@ -19,7 +19,8 @@ from listings.forms import BulkStockForm, CountForm, OneStockForm
 from listings.models import Listing, StockItem
 from listings.selectors import stock_counts, stock_items
 from listings.services.stock import LOAD_LIMIT, stock_add_manual, stock_load, stock_withdraw
-from listings.views.desk import desk_context, own_listing, seller_only
+from listings.views.desk import desk_context
+from listings.views.guards import first_submit, own_listing, seller_only
 
 
 def _page(request: HttpRequest, listing: Listing, forms: dict[str, Any]) -> HttpResponse:
@@ -62,6 +63,9 @@ def listing_stock(request: HttpRequest, code: str) -> HttpResponse:
     else:
         raise Http404
     if form.is_valid():
+        if way == "count" and not first_submit(request):
+            messages.info(request, _("These pieces were added already."))
+            return redirect("listings:listing_stock", listing.code)
         try:
             added = _add(request, listing, way, form)
         except StoreError as error:
