@@ -2,8 +2,10 @@
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
+
+from accountsstore.models import OutboxEvent
 
 TIMEOUT_SECONDS = 2
 
@@ -21,9 +23,6 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _database() -> str:
     try:
-        connection.ensure_connection()
-        from accountsstore.models import OutboxEvent
-
         OutboxEvent.objects.filter(pending=True).values_list("pk")[:1].exists()
     except DatabaseError as error:
         return type(error).__name__

@@ -1,0 +1,63 @@
+"""Harmful settings are named, each with a way out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as store_settings
+
+from accountsstore.checks import harmful_settings
+
+PRODUCTION = {
+    "TESTING": False,
+    "DEBUG": False,
+    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "STORE_URL": "https://store.example",
+}
+
+
+def found(settings: Any, **changes: Any) -> set[str]:
+    for name, value in (PRODUCTION | changes).items():
+        setattr(settings, name, value)
+    messages = harmful_settings(None)
+    assert all(message.hint for message in messages)
+    return {message.id for message in messages}
+
+
+def test_a_sound_production_store_has_nothing_to_hear(settings: Any) -> None:
+    assert found(settings) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend", "accountsstore.W001"),
+        ("STORE_URL", "http://store.example", "accountsstore.W002"),
+        ("UPLOAD_MAX_BYTES", 200 * 1024 * 1024, "accountsstore.W003"),
+        ("FEE_BASIS_POINTS", 8_000, "accountsstore.E001"),
+        ("ORDER_INSPECT_HOURS", 1, "accountsstore.E002"),
+    ],
+)
+def test_a_harmful_setting_is_found(settings: Any, name: str, value: object, expected: str) -> None:
+    assert found(settings, **{name: value}) == {expected}
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "CREDENTIAL_KEYS"])
+def test_a_missing_secret_stops_the_start_with_a_sentence(missing: str, tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)}
+    env |= {"SECRET_KEY": "x" * 50, "CREDENTIAL_KEYS": "k1:" + "A" * 43 + "="}
+    env[missing] = ""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=store_settings.BASE_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f"{missing} is not set." in done.stderr
+    assert ".env.example" in done.stderr
