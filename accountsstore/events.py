@@ -59,6 +59,8 @@ class WalletChanged(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DepositChanged(Event):
+    """A deposit moved to `state`: also for the staff who review deposits."""
+
     type: ClassVar[str] = "deposit.changed"
     deposit: str
     user: str
@@ -67,6 +69,8 @@ class DepositChanged(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WithdrawalChanged(Event):
+    """A withdrawal moved to `state`: also for the staff who approve and send them."""
+
     type: ClassVar[str] = "withdrawal.changed"
     withdrawal: str
     user: str
@@ -121,6 +125,8 @@ class Receipt(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NotificationNew(Event):
+    """Something new in the receiver's notifications, in their language; `unread` is how many there are now."""
+
     type: ClassVar[str] = "notification.new"
     notification: str
     text: str

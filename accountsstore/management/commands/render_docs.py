@@ -1,0 +1,82 @@
+"""`manage.py render_docs`: the parts of docs/ that the code writes."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+
+from accountsstore.events import CATALOGUE
+from payments.order_table import order_table
+
+NOTE = "<!-- Written by `manage.py render_docs`. Change the code, not this file. -->\n\n"
+
+
+def orders_page() -> str:
+    """docs/orders.md: the order table of `payments.states`, as a diagram and as a table."""
+    rows = order_table()
+    codes = {row.state: row.code for row in rows}
+    edges = dict.fromkeys((row.code, codes[move.target], move.by) for row in rows for move in row.moves)
+    lines = [
+        NOTE + "# Orders\n",
+        "Every state of an order, what its escrow account holds, and every way out. The table is data in "
+        "`payments/states.py`: the services move orders by it, the rules page prints it, the admin draws it and the "
+        "tests walk it.\n",
+        "```mermaid\nstateDiagram-v2",
+        "    [*] --> requested: a listing that asks first",
+        "    [*] --> funded: pay first",
+        *(f"    {source} --> {target}: {by}" for source, target, by in edges),
+        *(f"    {row.code} --> [*]" for row in rows if not row.moves),
+        "```\n",
+        "| state | escrow holds | moves to | by | when |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        for move in row.moves or [None]:
+            cells = (codes[move.target], move.by, move.when) if move else ("final", "", "")
+            lines.append(f"| `{row.code}` {row.state} | {row.held} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def realtime_page() -> str:
+    """docs/realtime.md: the catalogue of events, as frames on the socket."""
+    lines = [
+        NOTE + "# Realtime\n",
+        "One WebSocket per tab, `/ws/`, with JSON frames. A frame is a hint: the database is the truth, and a client that "
+        "was away asks it. Every frame of the catalogue also carries `event` (by which a repeat is known) and `at`.\n",
+        "The catalogue is `accountsstore/events.py`; `accountsstore.outbox.publish` sends an event.\n",
+    ]
+    for name, event in sorted(CATALOGUE.items()):
+        lines += [f"## `{name}`\n", inspect.getdoc(event) + "\n", "| field | type |", "|---|---|"]
+        for field in dataclasses.fields(event):
+            kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+            lines.append(f"| `{field.name}` | {kind} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"orders.md": orders_page, "realtime.md": realtime_page}
+
+
+class Command(BaseCommand):
+    help = "Writes docs/orders.md and docs/realtime.md from the code. --check only says whether they are up to date."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")
+
+    def handle(self, *args: Any, check: bool, **options: Any) -> None:
+        stale = []
+        for name, page in PAGES.items():
+            path = settings.BASE_DIR / "docs" / name
+            with translation.override("en"):
+                text = page()
+            if path.exists() and path.read_text() == text:
+                continue
+            stale.append(name)
+            if not check:
+                path.write_text(text)
+        if check and stale:
+            raise CommandError(f"Out of date: {', '.join(stale)}. Run `manage.py render_docs`.")
+        self.stdout.write("The docs are up to date." if not stale else f"Written: {', '.join(stale)}.")
