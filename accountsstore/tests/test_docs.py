@@ -40,7 +40,7 @@ def test_commands_and_targets_that_are_named_exist(page: Path) -> None:
 
 def test_every_command_of_ours_is_in_the_list() -> None:
     listed = set(re.findall(r"^\| `([a-z_]+)", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE))
-    assert OURS <= listed
+    assert listed >= OURS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -21,9 +21,11 @@ def orders_page() -> str:
     edges = dict.fromkeys((row.code, codes[move.target], move.by) for row in rows for move in row.moves)
     lines = [
         NOTE + "# Orders\n",
-        "Every state of an order, what its escrow account holds, and every way out. The table is data in "
-        "`payments/states.py`: the services move orders by it, the rules page prints it, the admin draws it and the "
-        "tests walk it.\n",
+        (
+            "Every state of an order, what its escrow account holds, and every way out. The table is data in "
+            "`payments/states.py`: the services move orders by it, the rules page prints it, the admin draws it and the "
+            "tests walk it.\n"
+        ),
         "```mermaid\nstateDiagram-v2",
         "    [*] --> requested: a listing that asks first",
         "    [*] --> funded: pay first",
@@ -34,9 +36,8 @@ def orders_page() -> str:
         "|---|---|---|---|---|",
     ]
     for row in rows:
-        for move in row.moves or [None]:
-            cells = (codes[move.target], move.by, move.when) if move else ("final", "", "")
-            lines.append(f"| `{row.code}` {row.state} | {row.held} | " + " | ".join(cells) + " |")
+        ways = [(codes[move.target], move.by, move.when) for move in row.moves] or [("final", "", "")]
+        lines += [f"| `{row.code}` {row.state} | {row.held} | " + " | ".join(way) + " |" for way in ways]
     return "\n".join(lines) + "\n"
 
 
@@ -44,12 +45,14 @@ def realtime_page() -> str:
     """docs/realtime.md: the catalogue of events, as frames on the socket."""
     lines = [
         NOTE + "# Realtime\n",
-        "One WebSocket per tab, `/ws/`, with JSON frames. A frame is a hint: the database is the truth, and a client that "
-        "was away asks it. Every frame of the catalogue also carries `event` (by which a repeat is known) and `at`.\n",
+        (
+            "One WebSocket per tab, `/ws/`, with JSON frames. A frame is a hint: the database is the truth, and a client that "
+            "was away asks it. Every frame of the catalogue also carries `event` (by which a repeat is known) and `at`.\n"
+        ),
         "The catalogue is `accountsstore/events.py`; `accountsstore.outbox.publish` sends an event.\n",
     ]
     for name, event in sorted(CATALOGUE.items()):
-        lines += [f"## `{name}`\n", inspect.getdoc(event) + "\n", "| field | type |", "|---|---|"]
+        lines += [f"## `{name}`\n", (inspect.getdoc(event) or "") + "\n", "| field | type |", "|---|---|"]
         for field in dataclasses.fields(event):
             kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
             lines.append(f"| `{field.name}` | {kind} |")
