@@ -6,7 +6,6 @@ from decimal import Decimal
 from babel.core import get_global
 from babel.numbers import format_currency
 from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accountsstore.errors import StoreError
@@ -50,10 +49,12 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
 
 
 def format_minor(amount_minor: int, currency: str | None = None) -> str:
-    """1250 USD → "$12.50", with Latin digits in every language so that figures compare at a glance."""
+    """1250 USD → "$12.50", the same in every language so that figures compare at a glance.
+
+    The Arabic form, "12.50 US$", would be drawn as "$US 12.50" in a line that runs from the right.
+    """
     currency = currency or settings.STORE_CURRENCY
-    locale = "en_US" if translation.get_language() != "ar" else "ar_EG"
-    return format_currency(to_decimal(amount_minor, currency), currency, locale=locale, numbering_system="latn")
+    return format_currency(to_decimal(amount_minor, currency), currency, locale="en_US")
 
 
 def share_minor(amount_minor: int, basis_points: int) -> int:

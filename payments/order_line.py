@@ -103,7 +103,7 @@ def timeline(f: Facts) -> list[Moment]:
 def _told(f: Facts, event: OrderEvent) -> Moment:
     note = when(event.created_at)
     if event.happening == "deliver" and f.order.funded_at:
-        note = f"{note}, {took_words(event.created_at - f.order.funded_at)}"
+        note = _(", ").join([note, took_words(event.created_at - f.order.funded_at)])
     own = {
         "request": _("The buyer asked for it"),
         "fund": _("Paid into escrow"),

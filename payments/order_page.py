@@ -115,16 +115,22 @@ def _money_note(f: Facts) -> str:
 
 
 def _secrets(f: Facts) -> list[SecretRow]:
-    if f.credential is None or f.order.state not in READABLE:
-        return []
+    return [SecretRow(*field) for field in _field_names(f).items()] if f.order.state in READABLE else []
+
+
+def _field_names(f: Facts) -> dict[str, str]:
+    """The credential's fields in the reader's language: key → name."""
     is_arabic = get_language() == "ar"
-    return [SecretRow(key, arabic if is_arabic and arabic else english) for key, english, arabic in f.credential.fields]
+    fields = f.credential.fields if f.credential else []
+    return {key: arabic if is_arabic and arabic else english for key, english, arabic in fields}
 
 
 def _reveals(f: Facts) -> list[RevealRow]:
+    names = _field_names(f)
     return [
         RevealRow(
-            label=reveal.label,
+            # A field that a correction left out keeps the name it was opened under.
+            label=names.get(reveal.field, reveal.label),
             who=_("You") if reveal.user_id == f.viewer.pk else reveal.user.name,
             when=when(reveal.created_at),
             device=reveal.device,

@@ -39,7 +39,7 @@ def order_table() -> list[StateRow]:
 
 
 def _move(step: Transition) -> Move:
-    by = ", ".join(str(party.label) for party in step.by)
+    by = _(", ").join(str(party.label) for party in step.by)
     return Move(target=str(step.target.label), by=by, when=str(step.when), label=str(step.label))
 
 

@@ -40,7 +40,7 @@ def test_currencies_have_the_digits_of_the_standard():
     assert [exponent(code) for code in ("USD", "JPY", "KWD", "EGP")] == [2, 0, 3, 2]
 
 
-def test_amounts_are_written_for_the_readers_language_in_digits_that_compare():
-    assert format_minor(123_450, "USD") == "$1,234.50"
-    with translation.override("ar"):
-        assert "1,234.50" in format_minor(123_450, "USD")
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_amounts_are_written_the_same_in_every_language(language):
+    with translation.override(language):
+        assert format_minor(123_450, "USD") == "$1,234.50"

@@ -174,9 +174,12 @@ def test_a_deadline_reminds_who_must_act(
 
 
 def test_a_second_reminder_is_another_one(order: Order, seller: User, run_jobs: Jobs) -> None:
-    for _ in range(2):
+    for hours in (12, 2):
         tell(DeadlineNear(order=order.pk.hex, number=order.number, kind="deliver", due_at="2026-11-25T18:44:00+00:00"))
-    run_jobs()
+        OutboxEvent.objects.filter(topic="deadline.near", pending=True).update(
+            created_at=timezone.now() - datetime.timedelta(hours=hours)
+        )
+        run_jobs()
     assert told(seller) == ["deadline.deliver"] * 2
 
 

@@ -1,11 +1,14 @@
 """Messages between buyers and sellers."""
 
+from django.db.models import F
+
 from accounts.models import User
 from accountsstore.demo.deeds.people import user_named
 from accountsstore.demo.made_up import made_up
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, Participant
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_read, message_send
+from chat.services.notifications import notifications_read
 from payments.models import Order
 
 
@@ -27,3 +30,11 @@ def _say(conversation: Conversation, sender: User, text: str) -> None:
     if conversation.last_seq:
         message_read(conversation=conversation, user=sender, seq=conversation.last_seq)
     message_send(conversation=conversation, sender=sender, client_id=client_id, body=text)
+
+
+def catch_up(username: str) -> None:
+    """Read everything: every message and every notification so far."""
+    user = user_named(username)
+    notifications_read(user=user)
+    for mine in Participant.objects.filter(user=user, read_seq__lt=F("last_seq")).select_related("conversation"):
+        message_read(conversation=mine.conversation, user=user, seq=mine.last_seq)

@@ -2,7 +2,8 @@
 
 from accountsstore.demo.deeds.disputes import contest, propose
 from accountsstore.demo.deeds.orders import accept, buy, deliver, reveal
-from accountsstore.demo.deeds.talk import say, say_directly
+from accountsstore.demo.deeds.talk import catch_up, say, say_directly
+from accountsstore.demo.people import BUYERS, SELLERS
 from accountsstore.demo.stories.usual import Story, hours, minutes
 
 
@@ -96,6 +97,13 @@ def mei_asks_about_the_mage() -> Story:
     yield from ()
 
 
+def everybody_catches_up() -> Story:
+    """So that what is unread is of today."""
+    for person in (*BUYERS, *SELLERS):
+        catch_up(person.username)
+    yield from ()
+
+
 def just_bought(name: str, buyer: str, key: str) -> Story:
     buy(name, buyer, key)
     yield from ()
@@ -104,6 +112,7 @@ def just_bought(name: str, buyer: str, key: str) -> Story:
 def stories() -> list[tuple[float, Story]]:
     """(days before today, story)."""
     return [
+        (1.1, everybody_catches_up()),
         (26 / 24, salma_has_a_knight_to_check()),
         (3 / 24, salma_waits_for_cinegrove()),
         (5.2, salma_has_draftwell_under_warranty()),

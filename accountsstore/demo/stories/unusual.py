@@ -103,15 +103,15 @@ def parties_split_a_dispute() -> Story:
 
 
 def staff_pay_the_seller() -> Story:
-    order = buy("healer-disputed", "dunya", "healer")
+    order = buy("tonearc-disputed", "dunya", "tonearc")
     yield hours(4)
     deliver(order)
     yield hours(1)
     reveal(order)
     yield hours(8)
-    contest(order, "other", "I do not like the class after all.")
+    contest(order, "other", "I do not like the app after all.")
     yield days(1)
-    decide(order, "jonas", 0, "The account is as described, and all of it works. A change of mind is no ground.")
+    decide(order, "jonas", 0, "The plan is as described, and all of it works. A change of mind is no ground.")
 
 
 def clock_accepts() -> Story:
