@@ -22,24 +22,23 @@ def deadline_set(
     order: Order | None = None,
     subject: str = "",
     round: str = "1",
-) -> Deadline:
-    """Open a deadline. `owner` is who must act, None for staff. `round` tells repeats of one kind apart."""
-    about = f"order:{order.pk.hex}" if order else subject
-    if order and kind in MOVES:
-        Order.objects.filter(pk=order.pk).update(due_at=due_at)
-    return Deadline.objects.create(
-        kind=kind, key=f"{about}:{kind}:{round}", order=order, subject=subject, owner=owner, due_at=due_at
-    )
-
-
-def reminders_set(
-    *, kind: str, order: Order, owner: User, begins_at: datetime.datetime, due_at: datetime.datetime
+    reminder: str = "",
+    begins_at: datetime.datetime | None = None,
 ) -> None:
-    """A reminder at 50 % and at 90 % of the time between `begins_at` and `due_at`."""
-    for share in REMINDER_SHARES:
-        deadline_set(
-            kind=kind, due_at=begins_at + (due_at - begins_at) * share / 100, owner=owner, order=order, round=str(share)
-        )
+    """Open a deadline. `owner` is who must act, None for staff. `round` tells repeats of one kind apart. `reminder` is
+    the kind of the reminders that go out at 50 % and at 90 % of the time between `begins_at` and `due_at`."""
+    about = f"order:{order.pk.hex}" if order else subject
+    times = [(kind, round, due_at)]
+    if reminder and begins_at:
+        lasts = due_at - begins_at
+        times += [(reminder, str(share), begins_at + lasts * share / 100) for share in REMINDER_SHARES]
+    if order and kind in MOVES:
+        order.due_at = due_at
+        Order.objects.filter(pk=order.pk).update(due_at=due_at)
+    Deadline.objects.bulk_create(
+        Deadline(kind=each, key=f"{about}:{each}:{number}", order=order, subject=subject, owner=owner, due_at=at)
+        for each, number, at in times
+    )
 
 
 @atomic
@@ -48,4 +47,5 @@ def deadlines_close(*, now: datetime.datetime, order: Order | None = None, subje
     rows = Deadline.objects.filter(order=order) if order else Deadline.objects.filter(subject=subject)
     rows.filter(is_open=True).update(is_open=False, closed_at=now)
     if order:
+        order.due_at = None
         Order.objects.filter(pk=order.pk).update(due_at=None)

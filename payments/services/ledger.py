@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 
 from django.db import IntegrityError
 from django.db.models import F, Sum
@@ -70,9 +71,16 @@ class Move:
 
 def account_for(place: Place) -> LedgerAccount:
     """The account, made when it is first needed."""
-    found = LedgerAccount.objects.filter(code=place.code).first()
-    if found:
-        return found
+    return _accounts_for([place])[place]
+
+
+def _accounts_for(places: Iterable[Place]) -> dict[Place, LedgerAccount]:
+    by_code = {place.code: place for place in places}
+    found = {by_code[row.code]: row for row in LedgerAccount.objects.filter(code__in=by_code)}
+    return found | {place: _account_new(place) for place in by_code.values() if place not in found}
+
+
+def _account_new(place: Place) -> LedgerAccount:
     account = LedgerAccount(
         code=place.code,
         kind=place.kind,
@@ -113,10 +121,10 @@ def ledger_post(
         raise ValueError(f"posting {kind} {source} does not sum to zero: {dict(sums)}")
     # The row that makes a repeat impossible comes first.
     transaction = LedgerTransaction.objects.create(kind=kind, source=source, actor=actor, reason=reason)
-    accounts = [(account_for(place), amount) for place, amount in totals.items() if amount]
+    moved = {place: amount for place, amount in totals.items() if amount}
     # One global order of accounts: two postings never wait for each other in a circle.
-    for account, amount in sorted(accounts, key=lambda pair: pair[0].pk):
-        _apply(transaction, account, amount)
+    for place, account in sorted(_accounts_for(moved).items(), key=lambda pair: pair[1].pk):
+        _apply(transaction, account, moved[place])
     return transaction
 
 

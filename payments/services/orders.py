@@ -37,7 +37,7 @@ from payments.errors import (
 )
 from payments.models import FeePolicy, Order, Reveal
 from payments.services.deadlines import Kind as DeadlineKind
-from payments.services.deadlines import deadline_set, deadlines_close, reminders_set
+from payments.services.deadlines import deadline_set, deadlines_close
 from payments.services.steps import order_fund, order_move, order_record, order_settle
 from payments.states import OrderState
 
@@ -130,8 +130,7 @@ def _order_buy(
     else:
         order_fund(order, actor=buyer, now=now)
         order_record(order, "fund", actor=buyer)
-        _deliver_from_stock(order, now)
-    order.refresh_from_db()
+        _begin_delivery(order, now)
     return order
 
 
@@ -155,9 +154,19 @@ def fee_basis_points(listing: Listing, now: datetime.datetime) -> int:
     return policy.basis_points if policy else settings.FEE_BASIS_POINTS
 
 
-def _deliver_from_stock(order: Order, now: datetime.datetime) -> None:
+def _begin_delivery(order: Order, now: datetime.datetime) -> None:
+    """At once from stock, or the seller's time to deliver begins."""
     if order.listing.delivery == Listing.Delivery.STOCK:
         _delivered(order, actor=None, now=now)
+        return
+    deadline_set(
+        kind=DeadlineKind.DELIVER,
+        due_at=now + datetime.timedelta(hours=order.deliver_hours),
+        owner=order.seller,
+        order=order,
+        reminder=DeadlineKind.DELIVER_REMINDER,
+        begins_at=now,
+    )
 
 
 def _require(user: User, expected_id: Any) -> None:
@@ -184,7 +193,7 @@ def order_agree(*, order: Order, seller: User) -> None:
         order_fund(order, actor=seller, now=now)
     except InsufficientFunds:
         raise BuyerCannotPay from None
-    _deliver_from_stock(order, now)
+    _begin_delivery(order, now)
 
 
 @atomic
@@ -235,11 +244,16 @@ def _delivered(
     if values is not None:
         credential_store(stock_item=order.stock_item, category=order.listing.category, values=values)
     stock_deliver(order.stock_item)
-    deadlines_close(order=order, now=now)
-    due_at = now + datetime.timedelta(hours=order.inspect_hours)
-    deadline_set(kind=DeadlineKind.INSPECT, due_at=due_at, owner=order.buyer, order=order)
-    reminders_set(kind=DeadlineKind.INSPECT_REMINDER, order=order, owner=order.buyer, begins_at=now, due_at=due_at)
-    order.refresh_from_db()
+    if actor:  # from stock, no time to deliver has begun
+        deadlines_close(order=order, now=now)
+    deadline_set(
+        kind=DeadlineKind.INSPECT,
+        due_at=now + datetime.timedelta(hours=order.inspect_hours),
+        owner=order.buyer,
+        order=order,
+        reminder=DeadlineKind.INSPECT_REMINDER,
+        begins_at=now,
+    )
 
 
 @atomic
@@ -363,7 +377,6 @@ def _accepted(order: Order, *, actor: User | None, now: datetime.datetime) -> No
         owner=order.buyer,
         order=order,
     )
-    order.refresh_from_db()
 
 
 @atomic

@@ -12,8 +12,6 @@ from accountsstore.outbox import publish
 from listings.services.stock import stock_take
 from payments.errors import OrderConflict
 from payments.models import Order, OrderEvent
-from payments.services.deadlines import Kind as DeadlineKind
-from payments.services.deadlines import deadline_set, reminders_set
 from payments.services.ledger import Move, credit_moves, fee_income, ledger_post, order_held, user_available
 from payments.states import TRANSITIONS
 
@@ -55,7 +53,7 @@ def order_record(order: Order, happening: str, *, actor: User | None, from_state
 
 @atomic
 def order_fund(order: Order, *, actor: User, now: datetime.datetime) -> None:
-    """Reserve an item, hold the price, start the seller's clock."""
+    """Reserve an item and hold the price. Raises SoldOut, InsufficientFunds."""
     item = stock_take(order.listing)
     Order.objects.filter(pk=order.pk).update(stock_item=item, funded_at=now)
     order.stock_item, order.funded_at = item, now
@@ -69,9 +67,6 @@ def order_fund(order: Order, *, actor: User, now: datetime.datetime) -> None:
         ],
     )
     publish(WalletChanged(user=order.buyer_id.hex), to=[order.buyer_id])
-    due_at = now + datetime.timedelta(hours=order.deliver_hours)
-    deadline_set(kind=DeadlineKind.DELIVER, due_at=due_at, owner=order.seller, order=order)
-    reminders_set(kind=DeadlineKind.DELIVER_REMINDER, order=order, owner=order.seller, begins_at=now, due_at=due_at)
 
 
 @atomic
