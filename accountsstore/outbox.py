@@ -231,7 +231,9 @@ def mail_send_now(mail_id: str) -> None:
         wait = min(MAIL_BACKOFF * 2 ** min(mail.attempts, 11), LONGEST_WAIT) * random.uniform(1, 1.5)  # noqa: S311
         retry = {"lease_until": None, "last_error": type(error).__name__, "retry_at": timezone.now() + wait}
         OutboxMail.objects.filter(pk=mail.pk).update(**retry)
-        logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex, "error": f"{type(error).__name__}: {error}"})
+        logger.warning(
+            "mail kept for later", extra={"mail_id": mail.pk.hex, "error": f"{type(error).__name__}: {error}"}
+        )
         return
     done: dict[str, object] = {"pending": False, "sent_at": timezone.now(), "lease_until": None, "last_error": ""}
     if mail.sensitive:
