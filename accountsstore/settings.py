@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accountsstore.middleware.ServerAwayMiddleware",
     "uploads.middleware.PublicFileMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accountsstore.middleware.LanguageMiddleware",
@@ -184,7 +185,8 @@ TEMPLATES = [
 ]
 
 # ---------------------------------------------------------------- database
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'store.sqlite3'}")}
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'store.sqlite3'}")
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] |= {
         # Measured with 3 processes x 12 threads: IMMEDIATE and a 20 s wait gave no "database is locked".

@@ -1,7 +1,6 @@
 """Every job of the store: its queue, and that running it twice, or twice at once, is running it once."""
 
 import datetime
-import io
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from celery import current_app
 from django.conf import settings
 from django.core import mail as django_mail
 from django.db import connection
-from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import SellerFactory, UserFactory
