@@ -11,8 +11,13 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (the app registry must be ready first)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 
+from accountsstore.servers import require_servers  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
+
+if not settings.TESTING:
+    require_servers()
 
 application = ProtocolTypeRouter(
     {

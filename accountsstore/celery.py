@@ -3,9 +3,19 @@
 import os
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
 
 app = Celery("accountsstore")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _require_servers(**kwargs: object) -> None:
+    """A worker or beat that cannot reach a server says so and ends, instead of trying for ever."""
+    from accountsstore.servers import require_servers  # the app registry is ready now
+
+    require_servers()

@@ -38,8 +38,9 @@ class Conflict(StoreError):
 
 
 class Unavailable(StoreError):
-    """A part of the store that this needs does not answer."""
+    """A server that this needs does not answer. `part` names it as `/api/health` does."""
 
     code = "unavailable"
+    part = "files"
     http_status = 503
     message = _("This part of the store does not answer right now. Try again in a minute.")

@@ -1,13 +1,8 @@
-"""Is the store well? `/api/health/live`: the process answers. `/api/health`: so do the parts it needs."""
+"""Is the store well? `/api/health/live`: the process answers. `/api/health`: so do the servers it stands on."""
 
-import redis
-from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
-from accountsstore.models import OutboxEvent
-
-TIMEOUT_SECONDS = 2
+from accountsstore.servers import servers_asked
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -15,26 +10,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 with every part "ok", or 503 that names the part that is ill."""
-    parts = {"database": _database(), "redis": _redis()}
+    """200 with every part "ok", or 503 with the error of each part that is ill. Seconds at most: see `Server.ask`."""
+    parts = {server.name: type(error).__name__ if error else "ok" for server, error in servers_asked()}
     well = all(part == "ok" for part in parts.values())
     return JsonResponse({"status": "ok" if well else "ill", "parts": parts}, status=200 if well else 503)
-
-
-def _database() -> str:
-    try:
-        OutboxEvent.objects.filter(pending=True).values_list("pk")[:1].exists()
-    except DatabaseError as error:
-        return type(error).__name__
-    return "ok"
-
-
-def _redis() -> str:
-    try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        ) as client:
-            client.ping()
-    except redis.RedisError as error:
-        return type(error).__name__
-    return "ok"

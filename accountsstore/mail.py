@@ -1,6 +1,5 @@
 """Queueing mail. Nothing is sent inside a request; nothing queued is lost."""
 
-import logging
 from typing import Any
 
 from django.conf import settings
@@ -9,9 +8,7 @@ from django.utils import translation
 
 from accountsstore.db import atomic, on_commit
 from accountsstore.models import OutboxMail
-from accountsstore.outbox import AWAY, enqueue
-
-logger = logging.getLogger(__name__)
+from accountsstore.outbox import mail_enqueue
 
 
 @atomic
@@ -41,10 +38,4 @@ def mail_queue(
         dedupe_key=dedupe_key,
     )
 
-    def send() -> None:
-        try:
-            enqueue("accountsstore.tasks.mail_send", mail.pk)
-        except AWAY:
-            logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex})
-
-    on_commit(send)
+    on_commit(lambda: mail_enqueue(mail))

@@ -1,16 +1,20 @@
 """The store's own middleware."""
 
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accountsstore import health
-from accountsstore.errors import StoreError
+from accountsstore import health, views
+from accountsstore.errors import StoreError, Unavailable
+from accountsstore.faults import server_away
 
 Next = Callable[[HttpRequest], HttpResponse]
 
@@ -45,6 +49,31 @@ class LanguageMiddleware:
         return response
 
 
+class ServerAwayMiddleware:
+    """Answers 503 with Retry-After when a server that the page needs is away.
+
+    It hears of errors in views by `process_exception`. Those in the middleware further in Django has turned into a
+    page 500 by the time they come here; the signal that it sends then tells which they were.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        server = getattr(request, "server_away", "")
+        return views.server_away(request, server) if server and response.status_code == 500 else response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        server = server_away(error)
+        return views.server_away(request, server) if server else None
+
+
+@receiver(got_request_exception)
+def _note_server_away(request: HttpRequest, **kwargs: object) -> None:
+    request.server_away = server_away(sys.exc_info()[1])  # type: ignore[attr-defined]
+
+
 class StoreErrorMiddleware:
     """Turns a service's refusal into an answer: JSON for programs, a page for people."""
 
@@ -55,9 +84,10 @@ class StoreErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, StoreError):
+        # Unavailable is a server that is away.
+        if not isinstance(error, StoreError) or isinstance(error, Unavailable):
             return None
-        if request.path.startswith("/api/") or request.accepts("text/html") is False:
+        if views.wants_json(request):
             return JsonResponse({"code": error.code, "detail": str(error)}, status=error.http_status)
         back = request.headers.get("Referer", "")
         if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):

@@ -1,4 +1,4 @@
-"""The ground floor's rows: the key every model has, and the two outboxes."""
+"""The ground floor's rows: the key every model has, the clock's turns, and the two outboxes."""
 
 import datetime
 
@@ -17,6 +17,16 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+
+class ClockPart(Row):
+    """When a part of the clock has its next turn. While one runs, `due_at` is the end of its clock's lease."""
+
+    name = models.CharField(max_length=64, unique=True)
+    due_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 # A row this old was left behind by a crash, not merely on its way.

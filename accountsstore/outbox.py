@@ -6,6 +6,8 @@ subscribers run in a job; what a crash left behind, the clock sends (`outbox_flu
 
 import datetime
 import logging
+import random
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -29,8 +31,12 @@ logger = logging.getLogger(__name__)
 
 LONGEST_WAIT = datetime.timedelta(hours=1)
 FLUSH_LIMIT = 500
-# Longer than the mail server's timeout, so that a lease never runs out under a live sender.
+# Longer than a dozen answers of the mail server at its timeout (EMAIL_TIMEOUT), so that a lease never runs out under
+# a live sender.
 MAIL_LEASE = datetime.timedelta(seconds=60)
+MAIL_BACKOFF = datetime.timedelta(seconds=2)
+# As long as mail servers themselves try (RFC 5321, 4.5.4.1).
+GIVE_UP = datetime.timedelta(days=5)
 KEEP = datetime.timedelta(days=7)
 
 E = TypeVar("E", bound=Event)
@@ -78,25 +84,45 @@ def frame(row: OutboxEvent) -> dict[str, Any]:
 # What a Redis that is away raises, through redis-py or through kombu.
 AWAY = (redis.RedisError, kombu.exceptions.OperationalError, OSError)
 
+# After a queue that did not answer, nobody asks it again for so long: no page waits for a server that hangs.
+QUEUE_REST_SECONDS = 5
+_queue_rests_until = 0.0
 
-def enqueue(task: str, row_id: uuid.UUID) -> None:
-    """Queue a job by its name: tasks stand above the services that queue them. Raises one of AWAY."""
-    current_app.send_task(task, args=[row_id.hex])
 
-
-def event_send(row: OutboxEvent) -> None:
-    """Send the row's frame and enqueue its subscribers. Safe to repeat; what fails is left for `outbox_flush`."""
-    now = timezone.now()
+def enqueue(task: str, *row_ids: uuid.UUID) -> None:
+    """Queue a job by its name: tasks stand above the services that queue them. Raises one of AWAY, and for five
+    seconds after that at once: rows wait for the clock."""
+    global _queue_rests_until
+    if time.monotonic() < _queue_rests_until:
+        raise kombu.exceptions.OperationalError("the job queue did not answer a moment ago")
     try:
-        if row.groups and row.frame_sent_at is None:
-            group_send(row.groups, frame(row))
-        if has_subscribers(row.topic):
-            OutboxEvent.objects.filter(pk=row.pk).update(frame_sent_at=now)
-            enqueue("accountsstore.tasks.event_handle", row.pk)
-        else:
-            OutboxEvent.objects.filter(pk=row.pk).update(frame_sent_at=now, handled_at=now, pending=False)
+        current_app.send_task(task, args=[row_id.hex for row_id in row_ids])
+    except AWAY:
+        _queue_rests_until = time.monotonic() + QUEUE_REST_SECONDS
+        raise
+
+
+def event_send(row: OutboxEvent) -> bool:
+    """Send the row's frame and enqueue its subscribers; neither waits for the other's server. Safe to repeat.
+
+    Returns False if a server was away: `outbox_flush` tries again.
+    """
+    rows = OutboxEvent.objects.filter(pk=row.pk)
+    handled = row.handled_at is not None or not has_subscribers(row.topic)
+    told = row.frame_sent_at is not None or not row.groups or _tried(row, group_send, row.groups, frame(row))
+    if told:
+        now = timezone.now()
+        rows.update(frame_sent_at=now, **({"handled_at": now, "pending": False} if handled else {}))
+    return (handled or _tried(row, enqueue, "accountsstore.tasks.event_handle", row.pk)) and told
+
+
+def _tried(row: OutboxEvent, send: Callable[..., None], *args: Any) -> bool:
+    try:
+        send(*args)
     except AWAY as error:
         logger.warning("event kept for later", extra={"event_id": row.pk.hex, "topic": row.topic, "error": str(error)})
+        return False
+    return True
 
 
 def event_handle_now(event_id: str) -> None:
@@ -116,7 +142,10 @@ def event_handle_now(event_id: str) -> None:
             failed = True
             logger.exception("subscriber failed", extra={"event_id": row.pk.hex, "handler": handler.__qualname__})
     if not failed:
-        OutboxEvent.objects.filter(pk=row.pk).update(handled_at=timezone.now(), pending=False)
+        now, rows = timezone.now(), OutboxEvent.objects.filter(pk=row.pk)
+        # A frame that could not be sent yet keeps the row waiting for the clock.
+        if not rows.filter(frame_sent_at__isnull=False).update(handled_at=now, pending=False):
+            rows.update(handled_at=now)
 
 
 def _left_behind(model: type[OutboxEvent] | type[OutboxMail], now: datetime.datetime) -> Iterator[Any]:
@@ -131,32 +160,51 @@ def _left_behind(model: type[OutboxEvent] | type[OutboxMail], now: datetime.date
 
 @on_tick("outbox")
 def outbox_flush(now: datetime.datetime) -> int:
-    """Send what a crash or an outage left unsent: events, then mails. Returns how many were tried."""
-    tried = 0
+    """Send what a crash or an outage left unsent: events, then mails. Returns how many went out.
+
+    The first that meets a server that is away ends its kind for this tick: the others keep their turn.
+    """
+    sent = 0
     for row in _left_behind(OutboxEvent, now):
-        event_send(row)
-        tried += 1
+        if not event_send(row):
+            break
+        sent += 1
     for mail in _left_behind(OutboxMail, now):
-        try:
-            enqueue("accountsstore.tasks.mail_send", mail.pk)
-        except AWAY:
-            logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex})
-        tried += 1
-    return tried
+        if not mail_enqueue(mail):
+            break
+        sent += 1
+    return sent
 
 
 @on_tick("outbox_prune", every_seconds=3600)
 def outbox_prune(now: datetime.datetime) -> None:
-    """Delete finished rows older than a week."""
+    """Delete finished rows older than a week. A mail that no server took for five days is given up."""
+    lost = OutboxMail.objects.filter(pending=True, created_at__lt=now - GIVE_UP).update(
+        pending=False, body_text="", body_html=""
+    )
+    if lost:
+        logger.error("mails were given up: no mail server took them for five days", extra={"mails": lost})
     old = now - KEEP
     OutboxEvent.objects.filter(pending=False, retry_at__lt=old).delete()
     OutboxMail.objects.filter(pending=False, retry_at__lt=old).delete()
 
 
+def mail_enqueue(mail: OutboxMail) -> bool:
+    """Queue the job that sends the mail. Returns False if the queue is away: `outbox_flush` tries again."""
+    try:
+        enqueue("accountsstore.tasks.mail_send", mail.pk)
+    except AWAY:
+        logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex})
+        return False
+    return True
+
+
 def mail_send_now(mail_id: str) -> None:
     """Hand one mail to the mail server. Safe to repeat and to run twice at once: a lease names the sender.
 
-    Raises OSError (smtplib's errors are OSErrors) when the server refuses or is away; the job tries again.
+    What the server does not take is tried again after 2, 4, 8… seconds with jitter, up to hourly, by the clock: the
+    row alone knows how often, so no try is lost with a worker. Only a crash between the server's acknowledgement
+    and our note of it sends a mail twice, under the same Message-ID.
     """
     now = timezone.now()
     won = (
@@ -179,9 +227,14 @@ def mail_send_now(mail_id: str) -> None:
         message.attach_alternative(mail.body_html, "text/html")
     try:
         message.send()
-    except OSError as error:
-        OutboxMail.objects.filter(pk=mail.pk).update(lease_until=None, last_error=type(error).__name__)
-        raise
+    except Exception as error:  # refused, away, or an address that no server could take
+        wait = min(MAIL_BACKOFF * 2 ** min(mail.attempts, 11), LONGEST_WAIT) * random.uniform(1, 1.5)  # noqa: S311
+        retry = {"lease_until": None, "last_error": type(error).__name__, "retry_at": timezone.now() + wait}
+        OutboxMail.objects.filter(pk=mail.pk).update(**retry)
+        logger.warning(
+            "mail kept for later", extra={"mail_id": mail.pk.hex, "error": f"{type(error).__name__}: {error}"}
+        )
+        return
     done: dict[str, object] = {"pending": False, "sent_at": timezone.now(), "lease_until": None, "last_error": ""}
     if mail.sensitive:
         done |= {"body_text": "", "body_html": ""}

@@ -6,12 +6,15 @@ missing secret stops the start with a sentence that says what to set.
 
 import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
@@ -115,6 +118,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accountsstore.middleware.ServerAwayMiddleware",
     "uploads.middleware.PublicFileMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "accountsstore.middleware.LanguageMiddleware",
@@ -181,7 +185,8 @@ TEMPLATES = [
 ]
 
 # ---------------------------------------------------------------- database
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'store.sqlite3'}")}
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'store.sqlite3'}")
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] |= {
         # Measured with 3 processes x 12 threads: IMMEDIATE and a 20 s wait gave no "database is locked".
@@ -194,9 +199,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# ---------------------------------------------------------------- Redis: realtime, cache, limits, presence, jobs
+# ---------------------------------------------------------------- Redis: realtime, cache, limits, presence
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -216,26 +220,58 @@ RATELIMIT_USE_CACHE = "limits"
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {
-    "accountsstore.tasks.mail_send": {"queue": "mail"},
-    "uploads.tasks.*": {"queue": "images"},
-    "payments.tasks.*": {"queue": "money"},
-}
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+# ---------------------------------------------------------------- jobs
+# redis://…, or the Sentinels that know its master: sentinel://:password@host:port;sentinel://:password@host:port;…
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+if "cluster:" in CELERY_BROKER_URL:
+    raise ImproperlyConfigured(
+        "CELERY_BROKER_URL is not set. A Redis Cluster carries no jobs: set it to redis://… or sentinel://…, a Redis of "
+        "its own that evicts nothing. See .env.example."
+    )
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    # Above the longest job. What a killed worker held is given to another one after this; the clock does not wait for
+    # it (outbox.py).
     "visibility_timeout": 600,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
+    # Seconds. Above the second that a worker waits for a job at a time; a page that queues one waits no longer.
+    "socket_timeout": 2,
+    "socket_connect_timeout": 1,
+    # A worker notices after twice this that its master hangs, instead of after 50 seconds.
+    "health_check_interval": 5,
 }
+if CELERY_BROKER_URL.startswith("sentinel:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "master_name": env.str("CELERY_SENTINEL_MASTER", default="jobs"),
+        "sentinel_kwargs": {
+            "password": env.str("CELERY_SENTINEL_PASSWORD", default=urlsplit(CELERY_BROKER_URL).password or "") or None,
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+        },
+    }
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
+# A worker that is told nothing else listens to all of them.
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("mail", "images", "money", "default")]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = {
+    "accountsstore.tasks.mail_send": {"queue": "mail"},
+    # Deadlines that pass move money.
+    "accountsstore.tasks.clock_tick": {"queue": "money"},
+    "uploads.tasks.*": {"queue": "images"},
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Any number of beats: each queues a tick a second, and the database gives each turn once (clock.py). They keep no file.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    # Ticks that no worker took for five seconds are dropped: a stopped worker finds no heap of them.
+    "clock": {"task": "accountsstore.tasks.clock_tick", "schedule": 1.0, "options": {"expires": 5}}
+}
 
 # ---------------------------------------------------------------- people
 AUTHENTICATION_BACKENDS = [
@@ -293,7 +329,8 @@ else:
 # With DEBUG, /dev/mail/ shows what was written here: by the file backend, or by the mail server of `manage.py stack`.
 DEV_MAILBOX = env.str("DEV_MAILBOX", default="" if env.str("EMAIL_URL", default="") else str(VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{STORE_NAME} <no-reply@store.example>")
-EMAIL_TIMEOUT = 10
+# A dozen answers at this stay within a mail's lease (outbox.py).
+EMAIL_TIMEOUT = 5
 
 # ---------------------------------------------------------------- files
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))

@@ -1,14 +1,21 @@
 """Pages that belong to no app: help, terms, errors, the language switch."""
 
+import logging
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.views.i18n import set_language
 
+from accountsstore.errors import Unavailable
 from accountsstore.money import format_minor
 
+logger = logging.getLogger(__name__)
+
+# About as long as a fail-over takes.
+RETRY_AFTER_SECONDS = 10
 language_set = set_language
 
 
@@ -46,6 +53,27 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a program asks, not a person."""
+    return request.path.startswith("/api/") or not request.accepts("text/html")
+
+
+def server_away(request: HttpRequest, server: str) -> HttpResponse:
+    """503: `server` (a name of `/api/health`) does not answer. Drawn without asking any server for anything."""
+    logger.warning("a page needs a server that is away", extra={"server": server, "path": request.path})
+    with translation.override(translation.get_language_from_request(request)):
+        if wants_json(request):
+            detail = {"code": Unavailable.code, "detail": str(Unavailable.message), "server": server}
+            answer: HttpResponse = JsonResponse(detail, status=503)
+        else:
+            again = request.get_full_path() if request.method == "GET" else "/"
+            page = render_to_string("503.html", {"store_name": settings.STORE_NAME, "again": again})
+            answer = HttpResponse(page, status=503)
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,6 @@ from celery import shared_task
 from uploads import services
 
 
-@shared_task(acks_late=True)
+@shared_task
 def uploads_prune() -> None:
     services.uploads_prune()

@@ -1,6 +1,8 @@
 import datetime
+import uuid
 
 import pytest
+import redis
 from django.core import mail as django_mail
 from django.utils import timezone
 
@@ -47,8 +49,6 @@ def test_an_event_goes_out_after_the_commit_and_never_if_it_fails(sent):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_an_outage_kept_back_is_sent_when_it_is_over(sent, monkeypatch):
-    import redis
-
     def away(groups: list[str], frame: dict) -> None:
         raise redis.ConnectionError
 
@@ -122,21 +122,100 @@ def test_a_mail_is_sent_once_however_often_the_job_runs(db):
     assert django_mail.outbox[0].extra_headers["Message-ID"].startswith(f"<{row.pk.hex}")
 
 
+def refused(self: object) -> None:
+    raise ConnectionRefusedError
+
+
 def test_a_mail_server_that_refuses_leaves_the_mail_for_the_next_try(db, monkeypatch):
     queue()
     row = OutboxMail.objects.get()
-
-    def refuses(self: object) -> None:
-        raise ConnectionRefusedError
-
     with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.EmailMultiAlternatives.send", refuses)
-        with pytest.raises(OSError):
-            outbox.mail_send_now(row.pk.hex)
+        patch.setattr("django.core.mail.EmailMultiAlternatives.send", refused)
+        outbox.mail_send_now(row.pk.hex)
     row.refresh_from_db()
     assert (row.pending, row.lease_until, row.last_error) == (True, None, "ConnectionRefusedError")
     outbox.mail_send_now(row.pk.hex)
     assert len(django_mail.outbox) == 1
+
+
+def test_a_mail_is_tried_three_times_within_seconds_and_then_less_and_less_often(db, monkeypatch):
+    """The clock goes by the row: 2, 4, 8… seconds and up to half as much again, then hourly."""
+    monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", refused)
+    monkeypatch.setattr(outbox, "enqueue", lambda task, row_id: outbox.mail_send_now(row_id.hex))
+    queue()
+    outbox.mail_send_now(OutboxMail.objects.get().pk.hex)
+    waits = []
+    for _ in range(14):
+        before = timezone.now()
+        retry_at = OutboxMail.objects.get().retry_at
+        waits.append((retry_at - before).total_seconds())
+        assert outbox.outbox_flush(retry_at - datetime.timedelta(seconds=1)) == 0, "not before its time"
+        assert outbox.outbox_flush(retry_at) == 1
+    for number, wait in enumerate(waits[:8]):
+        assert 2 * 2**number - 1 < wait <= 2 * 2**number * 1.5
+    assert 3599 < waits[-1] <= 3600 * 1.5
+    assert len({round(wait / 2 ** min(number, 10), 2) for number, wait in enumerate(waits[:8])}) > 1, "without jitter"
+
+
+def test_a_mail_that_no_server_takes_for_five_days_is_given_up(db, monkeypatch):
+    queue(sensitive=True)
+    outbox.outbox_prune(timezone.now() + datetime.timedelta(days=4))
+    assert OutboxMail.objects.get().pending
+    outbox.outbox_prune(timezone.now() + datetime.timedelta(days=6))
+    row = OutboxMail.objects.get()
+    assert (row.pending, row.sent_at, row.body_text) == (False, None, "")
+
+
+def test_while_the_queue_is_away_the_clock_asks_once_a_tick_and_keeps_the_rest(db, monkeypatch):
+    for key in ("k1", "k2", "k3"):
+        queue(key)
+    asked: list[str] = []
+
+    def away(task: str, row_id: uuid.UUID) -> None:
+        asked.append(task)
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(outbox, "enqueue", away)
+    now = timezone.now() + LATER
+    assert outbox.outbox_flush(now) == 0
+    assert len(asked) == 1
+    assert OutboxMail.objects.filter(pending=True, retry_at__lte=now).count() == 2
+
+
+def test_after_a_queue_that_does_not_answer_nobody_waits_for_it_for_a_moment(monkeypatch, settings):
+    asked: list[str] = []
+
+    def away(task: str, args: list[str]) -> None:
+        asked.append(task)
+        raise redis.TimeoutError
+
+    monkeypatch.setattr(outbox.current_app, "send_task", away)
+    monkeypatch.setattr(outbox, "_queue_rests_until", 0.0)
+    with pytest.raises(redis.TimeoutError):
+        outbox.enqueue("a.task")
+    with pytest.raises(outbox.AWAY):
+        outbox.enqueue("a.task")
+    assert len(asked) == 1
+    monkeypatch.setattr(outbox, "_queue_rests_until", 0.0)
+    with pytest.raises(redis.TimeoutError):
+        outbox.enqueue("a.task")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_realtime_server_the_subscribers_run_and_the_frame_follows(sent, monkeypatch):
+    def away(groups: list[str], frame: dict) -> None:
+        raise redis.ConnectionError
+
+    ran: list[str] = []
+    monkeypatch.setitem(outbox._subscribers, EVENT.type, [lambda event, at: ran.append("sound")])
+    monkeypatch.setattr(outbox, "enqueue", lambda task, row_id: outbox.event_handle_now(row_id.hex))
+    with monkeypatch.context() as outage:
+        outage.setattr(outbox, "group_send", away)
+        tell()
+    assert (ran, sent) == (["sound"], [])
+    assert outbox.outbox_flush(timezone.now() + LATER) == 1
+    row = OutboxEvent.objects.get()
+    assert (len(sent), ran, row.pending) == (1, ["sound"], False)
 
 
 def test_while_one_worker_sends_another_does_not(db):

@@ -1,17 +1,21 @@
 """`manage.py run_clock`: move everything that is due."""
 
 import datetime
+import logging
 import signal
 import threading
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accountsstore import clock
+from accountsstore.servers import require_servers
+
+logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
 
@@ -29,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, loop: bool, at: str | None, **options: Any) -> None:
         now = self._moment(at) if at else None
         if not loop:
-            done = clock.tick(now)
+            done = clock.tick_at(now)
             for name, result in done.items():
                 self.stdout.write(f"{name}: {result if result is not None else 'done'}")
             if any(isinstance(result, Exception) for result in done.values()):
@@ -37,6 +41,7 @@ class Command(BaseCommand):
             return
         if now:
             raise CommandError("--at goes with a single run, not with --loop")
+        require_servers()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -44,7 +49,10 @@ class Command(BaseCommand):
         while not stop.is_set():
             # A connection that broke is replaced, as at the start of a request.
             close_old_connections()
-            clock.tick()
+            try:
+                clock.tick()
+            except DatabaseError as error:
+                logger.warning("no tick: the database does not answer", extra={"error": str(error)})
             stop.wait(INTERVAL_SECONDS)
 
     def _moment(self, text: str) -> datetime.datetime:

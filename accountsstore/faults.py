@@ -1,0 +1,57 @@
+"""Which errors mean that a server is away: the store answers them with 503 and asks people to come back."""
+
+from collections.abc import Iterator
+
+import django.db
+import kombu.exceptions
+from redis import exceptions as redis_errors
+
+from accountsstore.errors import Unavailable
+
+try:
+    from pymongo.errors import ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError
+
+    _MONGO_AWAY: tuple[type[Exception], ...] = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+except ImportError:
+    _MONGO_AWAY = ()
+
+# Of what Redis may answer, this says that it cannot serve now; the rest would be a mistake of ours.
+_REDIS_AWAY = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.ReadOnlyError,
+    redis_errors.OutOfMemoryError,
+    redis_errors.ClusterDownError,
+    redis_errors.MasterDownError,
+    redis_errors.RedisClusterException,
+)
+# What SQLite says when it is the machine's fault; its OperationalError also means a mistake of ours.
+_SQLITE_AWAY = ("database is locked", "unable to open database file", "disk I/O error", "database or disk is full")
+
+
+def server_away(error: BaseException | None) -> str:
+    """The name of the server (database, redis, jobs, files) that the error says is away; empty when it says none."""
+    return next(filter(None, map(_server, _chain(error))), "")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what caused it: libraries wrap what the network told them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _server(error: BaseException) -> str:
+    if isinstance(error, Unavailable):
+        return error.part
+    if isinstance(error, kombu.exceptions.OperationalError):
+        return "jobs"
+    if isinstance(error, _REDIS_AWAY):
+        return "redis"
+    if isinstance(error, _MONGO_AWAY):
+        return "database"
+    if isinstance(error, django.db.InterfaceError):
+        return "database"
+    if isinstance(error, django.db.OperationalError) and any(text in str(error) for text in _SQLITE_AWAY):
+        return "database"
+    return ""

@@ -1,0 +1,150 @@
+"""The store's own programs as processes on the test's database, and a mail server that counts what it took."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from aiosmtpd.controller import Controller
+from django.conf import settings
+from django.db import connection
+
+from accountsstore.stack import lifecycle
+from accountsstore.stack.errors import StackError
+from accountsstore.stack.layout import Stack
+
+# Only a backstop: what is waited for is a condition.
+PATIENCE_SECONDS = 240
+WORKER = ["worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"]
+
+
+def eventually(condition: Callable[[], object], what: str, log: Path | None = None) -> None:
+    """Wait until `condition()` is true. The test fails with `what` if it never is."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up, f"{what}\n{log.read_text()[-3000:] if log else ''}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database_url() -> str:
+    """The address of the database that this test uses."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+def program_env(**more: str) -> dict[str, str]:
+    """What a program needs to run as a part of the test's store, in production."""
+    return os.environ | {
+        "DATABASE_URL": database_url(),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": "plain",
+        **more,
+    }
+
+
+@contextmanager
+def program(log: Path, *command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python <command>` in a group of its own; whatever is left of it at the end is killed."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=settings.BASE_DIR, env=env, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        kill_group(process)
+
+
+def celery(log: Path, *arguments: str, env: dict[str, str]) -> Any:
+    return program(log, "-m", "celery", "-A", "accountsstore", *arguments, "--loglevel", "INFO", env=env)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class MailServer:
+    """Takes every mail and counts it by its Message-ID, once its sender has been told so. `hold()` keeps the senders
+    waiting for that word until `release()`; `refuse(n)` refuses the next n."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self.waiting = 0
+        self.refusals = 0
+        self._held = False
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.refusals:
+            self.refusals -= 1
+            return "451 Try again later"
+        self.waiting += 1
+        try:
+            # A sender that goes away ends this here.
+            while self._held:
+                await asyncio.sleep(0.02)
+        finally:
+            self.waiting -= 1
+        lines = envelope.content.decode(errors="replace").splitlines()
+        self.taken[next(line for line in lines if line.lower().startswith("message-id:"))] += 1
+        return "250 OK"
+
+    def hold(self) -> None:
+        self._held = True
+
+    def release(self) -> None:
+        self._held = False
+
+    def refuse(self, number: int) -> None:
+        self.refusals = number
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._controller.stop()
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self._controller.port}"
+
+
+@contextmanager
+def job_queue(folder: Path) -> Iterator[Stack]:
+    """The queue's Redis, its replica and three Sentinels, on ports that are free."""
+    for _ in range(10):
+        base = random.randrange(20_000, 32_000)
+        stack = Stack(folder, base, dict.fromkeys(("jobs",), "test-only"))
+        try:
+            asyncio.run(lifecycle.up(stack, ["jobs"], lambda line: None, asyncio.Event(), with_parent=True))
+            break
+        except StackError as error:
+            assert "cannot be used" in str(error), error
+    try:
+        yield stack
+    finally:
+        lifecycle.down(stack)
