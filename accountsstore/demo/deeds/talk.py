@@ -1,14 +1,15 @@
 """Messages between buyers and sellers."""
 
-from django.db.models import F
+from django.db.models import F, Max
+from django.utils import timezone
 
 from accounts.models import User
 from accountsstore.demo.deeds.people import user_named
 from accountsstore.demo.made_up import made_up
-from chat.models import Conversation, Message, Participant
+from chat.models import Conversation, Message, Notification, Participant
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_read, message_send
-from chat.services.notifications import notifications_read
+from chat.services.notifications import notification_read
 from payments.models import Order
 
 
@@ -33,8 +34,13 @@ def _say(conversation: Conversation, sender: User, text: str) -> None:
 
 
 def catch_up(username: str) -> None:
-    """Read everything: every message and every notification so far."""
-    user = user_named(username)
-    notifications_read(user=user)
+    """Read every message and every notification up to this moment of the past.
+
+    Not those after it: a load that is repeated finds them there, and they are to stay unread.
+    """
+    user, now = user_named(username), timezone.now()
+    for notification in Notification.objects.filter(user=user, is_read=False, created_at__lte=now):
+        notification_read(user=user, notification=notification)
     for mine in Participant.objects.filter(user=user, read_seq__lt=F("last_seq")).select_related("conversation"):
-        message_read(conversation=mine.conversation, user=user, seq=mine.last_seq)
+        written = Message.objects.filter(conversation=mine.conversation, created_at__lte=now)
+        message_read(conversation=mine.conversation, user=user, seq=written.aggregate(last=Max("seq", default=0))["last"])

@@ -33,10 +33,14 @@ HOST = "127.0.0.1"
 # Only a backstop for a very slow machine: a program that ends is noticed at once.
 READY_SECONDS = 180
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-SITE = [sys.executable, "-m", "daphne", "-b", HOST]
+# Quiet: a line for each file and socket of each page would bury what matters. Refusals and errors are logged by Django.
+SITE = [sys.executable, "-m", "daphne", "--verbosity", "0", "-b", HOST]
 # Threads rather than processes: on a laptop they start at once and share the memory.
 WORKER = [
     sys.executable,
+    # In a container root is the usual user; Celery's six lines about it concern servers.
+    "-W",
+    "ignore:You're running the worker with superuser privileges",
     "-m",
     "celery",
     "--quiet",
@@ -83,13 +87,13 @@ class Command(BaseCommand):
                     )
                     await programs.ready("valkey", lambda: answers(embedded), READY_SECONDS)
                 if await asyncio.to_thread(migrations_missing):
-                    await programs.finish("migrate", [*MANAGE, "migrate", "--no-input"])
+                    await programs.finish("migrate", [*MANAGE, "migrate", "--no-input", "--verbosity", "0"])
             with self._step("Loading the demo data"):
                 # The mark outlives an interrupted load: the next start goes on with it.
                 mark = settings.VAR_DIR / f"demo-is-loading-into-{connection.vendor}"
                 if mark.exists() or not await asyncio.to_thread(somebody_is_registered):
                     mark.touch()
-                    await programs.finish("demo", [*MANAGE, "seed_demo"])
+                    await programs.finish("demo", [*MANAGE, "seed_demo", "--no-sign-ins"])
                     mark.unlink()
             with self._step("Starting the site, the worker and the clock"):
                 await programs.start("site", [*SITE, "-p", str(port), "accountsstore.asgi:application"])

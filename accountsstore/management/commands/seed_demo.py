@@ -19,8 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="also where DEBUG is false")
+        parser.add_argument("--no-sign-ins", action="store_true", help="leave out how to sign in, which `make run` says")
 
-    def handle(self, *args: Any, force: bool, **options: Any) -> None:
+    def handle(self, *args: Any, force: bool, no_sign_ins: bool, **options: Any) -> None:
         if not (settings.DEBUG or settings.TESTING or force):
             raise CommandError(
                 "This is a production store (DEBUG is false). seed_demo adds invented people whose passwords are public "
@@ -30,6 +31,9 @@ class Command(BaseCommand):
         if not demo_load(lambda line: self.stdout.write(f"  {line}")):
             self.stdout.write("The demo is there already; nothing was added.")
             return
-        self.stdout.write(f"The demo is ready after {time.monotonic() - started:.0f} s. Sign in as:")
+        self.stdout.write(f"The demo is ready after {time.monotonic() - started:.0f} s.")
+        if no_sign_ins:
+            return
+        self.stdout.write("Sign in as:")
         for role, email, password in SIGN_INS:
             self.stdout.write(f"  {role:<10} {email:<28} {password}")

@@ -1,6 +1,7 @@
 """The demo store: whole, honest in its books, and there once."""
 
 import io
+import uuid
 from collections import Counter
 
 import pytest
@@ -13,7 +14,7 @@ from accounts.models import AuditEvent, User
 from accountsstore.demo import SIGN_INS, load
 from accountsstore.demo.goods import GOODS
 from accountsstore.models import OutboxEvent, OutboxMail
-from chat.models import Conversation, Message, Notification
+from chat.models import Conversation, Message, Notification, Participant
 from listings.models import Favourite, Listing, ListingImage, ListingReport, Review, StockItem
 from payments.models import Deadline, Deposit, LedgerEntry, Order, OrderEvent, Withdrawal
 from payments.services.verification import ledger_verify
@@ -31,6 +32,12 @@ def counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in COUNTED}
 
 
+def unread() -> tuple[int, set[tuple[uuid.UUID, int]]]:
+    """Notifications that nobody has read, and how far each person has read each conversation."""
+    read_up_to = Participant.objects.values_list("pk", "read_seq")
+    return Notification.objects.filter(is_read=False).count(), set(read_up_to)
+
+
 def test_it_says_how_far_it_is_and_how_to_sign_in(demo: str) -> None:
     assert demo.index("4 weeks ago") < demo.index("This week") < demo.index("The demo is ready")
     assert all(f"{email:<28} {password}" in demo for _role, email, password in SIGN_INS)
@@ -46,10 +53,10 @@ def test_a_second_run_adds_nothing(demo: str) -> None:
 
 @pytest.mark.django_db
 def test_a_load_that_lost_its_mark_finds_everything_done(demo: str) -> None:
-    before = counts()
+    before = counts(), unread()
     AuditEvent.objects.filter(action=load.LOADED).delete()
     load.demo_load(lambda line: None)
-    assert counts() == before
+    assert (counts(), unread()) == before
 
 
 @pytest.mark.django_db
