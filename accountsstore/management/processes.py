@@ -13,7 +13,7 @@ STOP_SECONDS = 10
 POLL_SECONDS = 0.1
 COLOURS = (36, 33, 32, 35, 34)
 # The kernel ends the children when we are killed so hard that we cannot: no worker outlives its store. (Linux only.)
-_WITH_PARENT = [path, "--pdeathsig", "TERM", "--"] if (path := shutil.which("setpriv")) else []
+WITH_PARENT = [path, "--pdeathsig", "TERM", "--"] if (path := shutil.which("setpriv")) else []
 
 
 class ProgramEnded(Exception):
@@ -93,7 +93,7 @@ class Programs:
 
     async def _spawn(self, name: str, command: Sequence[str]) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *_WITH_PARENT,
+            *WITH_PARENT,
             *command,
             env=self._env,
             stdin=asyncio.subprocess.DEVNULL,
