@@ -1,13 +1,11 @@
 """Is the store well? `/api/health/live`: the process answers. `/api/health`: so do the parts it needs."""
 
 import redis
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
 from accountsstore.models import OutboxEvent
-
-TIMEOUT_SECONDS = 2
+from accountsstore.redis import ping
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -31,10 +29,7 @@ def _database() -> str:
 
 def _redis() -> str:
     try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        ) as client:
-            client.ping()
+        ping()
     except redis.RedisError as error:
         return type(error).__name__
     return "ok"
