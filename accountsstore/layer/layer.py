@@ -133,7 +133,9 @@ class ClusterChannelLayer(BaseChannelLayer):
         super().__init__(capacity=capacity, channel_capacity=self.compile_capacities(channel_capacity or {}))
         self._servers = servers_of(url)
         if self._servers.sentinel_master:
-            raise ImproperlyConfigured("Redis behind Sentinel needs CHANNEL_LAYER=channels_redis; REDIS_URL names Sentinels.")
+            raise ImproperlyConfigured(
+                "Redis behind Sentinel needs CHANNEL_LAYER=channels_redis; REDIS_URL names Sentinels."
+            )
         self._prefix = prefix
         self._processes: dict[asyncio.AbstractEventLoop, Process] = {}
 
