@@ -5,7 +5,7 @@
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: ## Start the store on this machine (PORT=8001 moves it); Ctrl-C stops it
+run: ## Start the store on this machine (PORT=8001 moves it, STACK=1 takes the servers of production); Ctrl-C stops it
 	@deploy/local/run
 
 test: ## Run every check and every test

@@ -1,5 +1,6 @@
 """Fixtures for every app: the people, and the jobs of the worker."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from accounts.models import User
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
 from accountsstore import outbox, redis
 from accountsstore.models import OutboxEvent, OutboxMail
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the production servers need them: `manage.py stack run -- pytest -m production`."""
+    if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
+        for item in items:
+            if item.get_closest_marker("production"):
+                item.add_marker(pytest.mark.skip(reason="runs under manage.py stack run"))
 
 
 @pytest.fixture

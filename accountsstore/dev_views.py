@@ -26,10 +26,10 @@ def mail(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _mail_folder() -> Path:
-    """Where the file backend writes. With a real mail server there is no mailbox to look into."""
-    if not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+    """Where mails are written as files. With a real mail server there is no mailbox to look into."""
+    if not settings.DEV_MAILBOX:
         raise Http404
-    return Path(settings.EMAIL_FILE_PATH)
+    return Path(settings.DEV_MAILBOX)
 
 
 def components(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,7 @@
-"""Reading back the mails that the file backend wrote: the mailbox of a store on a laptop.
+"""Reading back the mails that were written as files: the mailbox of a store on a laptop.
 
-One file per connection, each mail followed by a line of 79 hyphens. Only ever the newest few are read.
+Django's file backend writes a .log for each connection, each mail followed by a line of 79 hyphens; the mail server of
+`manage.py stack` writes a Maildir, a file for each mail. Only ever the newest few are read.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ _CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True)
 class Mail:
-    # "<file name>:<place in the file>"
+    # "<file name>:<place in the file>"; no slash in it
     key: str
     to: str
     subject: str
@@ -40,24 +41,30 @@ def mails_newest(folder: Path, *, to: str = "") -> list[Mail]:
     """The mails of the newest files, newest first; only those to an address, if one is given."""
     if not folder.is_dir():
         return []
-    files = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns, reverse=True)[:FILES]
+    files = sorted(_files(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True)[:FILES]
     mails = [mail for path in files for mail in reversed(_read(path))]
     return [mail for mail in mails if not to or to.lower() in mail.to.lower()]
 
 
 def mail_find(folder: Path, key: str) -> Mail | None:
     name, _, place = key.rpartition(":")
-    # Only a plain name of a file right there.
-    if not re.fullmatch(r"[\w-]+\.log", name) or not place.isdigit() or not (folder / name).is_file():
+    # Compared, never made into a path: what a browser sends opens no other file.
+    path = next((path for path in _files(folder) if path.name == name), None)
+    if path is None or not place.isdecimal():
         return None
-    mails = _read(folder / name)
+    mails = _read(path)
     return mails[int(place)] if int(place) < len(mails) else None
+
+
+def _files(folder: Path) -> list[Path]:
+    return [*folder.glob("*.log"), *folder.glob("new/*")]
 
 
 def _read(path: Path) -> list[Mail]:
     with path.open("rb") as file:
-        parts = file.read(FILE_BYTES).split(_END)
+        data = file.read(FILE_BYTES)
     # What stands after the last hyphens is nothing, or a mail cut off.
+    parts = data.split(_END) if path.suffix == ".log" else [data, b""]
     return [_parse(f"{path.name}:{place}", part, path) for place, part in enumerate(parts[:-1])]
 
 

@@ -303,6 +303,8 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
+# With DEBUG, /dev/mail/ shows what was written here: by the file backend, or by the mail server of `manage.py stack`.
+DEV_MAILBOX = env.str("DEV_MAILBOX", default="" if env.str("EMAIL_URL", default="") else str(VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{STORE_NAME} <no-reply@store.example>")
 EMAIL_TIMEOUT = 10
 

@@ -1,4 +1,7 @@
-"""A pytest plugin, loaded before the settings: a Valkey and a folder of its own for each test process."""
+"""A pytest plugin, loaded before the settings: a Valkey and a folder of its own for each test process.
+
+Under `manage.py stack run` the environment names the servers already, and only the folder is made.
+"""
 
 import atexit
 import os
@@ -14,13 +17,20 @@ os.environ["VAR_DIR"] = folder
 # WhiteNoise warns at every client where the folder of collected files is missing.
 (Path(folder) / "static").mkdir()
 
-for _ in range(10):
-    server = ValkeyServer()
-    try:
-        server.start()
-        break
-    except ValkeyServerStartupError:
-        # Another test process took the free port first.
-        continue
-atexit.register(server.stop)
-os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"
+
+def start_valkey() -> ValkeyServer:
+    for _ in range(10):
+        server = ValkeyServer()
+        try:
+            server.start()
+            break
+        except ValkeyServerStartupError:
+            # Another test process took the free port first.
+            continue
+    return server
+
+
+if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
+    server = start_valkey()
+    atexit.register(server.stop)
+    os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -118,6 +119,13 @@ class Programs:
                 print(prefix + line.decode(errors="replace"), flush=True)
         if rest:
             print(prefix + rest.decode(errors="replace"), flush=True)
+
+
+def can_listen(host: str, port: int) -> None:
+    """Raises OSError, saying why, when a server could not listen there. A port that was just given up can be used."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -1,5 +1,7 @@
 """The Redis Cluster of the stack: three masters that share the slots, each with a replica."""
 
+import contextlib
+
 import redis
 
 from accountsstore.stack.configuration import render, write_private
@@ -26,49 +28,71 @@ def command(stack: Stack, node: Node) -> list[str]:
 
 
 async def form(stack: Stack, nodes: list[Node], watch: Watch) -> None:
-    """Share the slots and give each master its replica, once; wait until every node agrees. Safe to repeat."""
+    """Let the nodes meet, share the slots, give each master its replica; wait until all agree.
+
+    Safe to repeat: each step does what is missing, nothing in a cluster that was made before.
+    """
     password = stack.passwords["redis"]
     await watch.until(lambda: all(answers(node, password) for node in nodes), "The first answer of the cluster")
-    if not any(_info(node, password).get("cluster_slots_assigned") == str(SLOTS) for node in nodes):
-        for number, node in enumerate(nodes):
-            # What an interrupted start left. A node that held data refuses a reset, so that goes first; it is a cache.
-            ask(node, password, "FLUSHALL")
-            ask(node, password, "CLUSTER RESET", "HARD")
-            ask(node, password, "CLUSTER SET-CONFIG-EPOCH", number + 1)
-        for number, node in enumerate(nodes[:MASTERS]):
-            first, last = SLOTS * number // MASTERS, SLOTS * (number + 1) // MASTERS - 1
-            ask(node, password, "CLUSTER ADDSLOTSRANGE", first, last)
-        for node in nodes[1:]:
-            ask(nodes[0], password, "CLUSTER MEET", HOST, node.port, node.bus_port)
-        await watch.until(
-            lambda: all(_info(node, password).get("cluster_known_nodes") == str(len(nodes)) for node in nodes),
-            "The meeting of the cluster's nodes",
-        )
-        masters = [ask(node, password, "CLUSTER MYID") for node in nodes[:MASTERS]]
-        pairs = list(zip(nodes[MASTERS:], masters, strict=True))
-        await watch.until(
-            lambda: all(_replicates(node, master, password) for node, master in pairs), "The cluster's replicas"
-        )
+    for step in (_met, _slots_shared, _replicated):
+        await watch.until(lambda step=step: step(nodes, password), "Making the cluster")  # type: ignore[misc]
     await watch.until(lambda: all(health(stack, node).ok for node in nodes), "The cluster's agreement")
 
 
 def health(stack: Stack, node: Node) -> Health:
     password = stack.passwords["redis"]
     try:
-        state = _info(node, password).get("cluster_state")
+        state = _info(node, password)["cluster_state"]
         found = replication(node, password)
     except redis.RedisError as error:
         return Health("", f"no answer ({type(error).__name__})")
     return found if state == "ok" else Health(found.role, f"sees the cluster in the state {state}")
 
 
-def _info(node: Node, password: str) -> dict[str, str]:
-    return ask(node, password, "CLUSTER INFO")
-
-
-def _replicates(node: Node, master: str, password: str) -> bool:
-    """Make a node the replica of a master. False while it has not heard of that master."""
+def _met(nodes: list[Node], password: str) -> bool:
+    """Introduce to the first node those that are alone. True once each knows all."""
     try:
-        return bool(ask(node, password, "CLUSTER REPLICATE", master))
-    except redis.ResponseError:
+        known = [int(_info(node, password)["cluster_known_nodes"]) for node in nodes]
+        for number, node in enumerate(nodes):
+            if known[number] == 1:
+                # Different from the start, so that no two masters have to settle it.
+                with contextlib.suppress(redis.ResponseError):
+                    ask(node, password, "CLUSTER SET-CONFIG-EPOCH", number + 1)
+                if node != nodes[0]:
+                    ask(nodes[0], password, "CLUSTER MEET", HOST, node.port, node.bus_port)
+    except redis.RedisError:
         return False
+    return min(known) >= len(nodes)
+
+
+def _slots_shared(nodes: list[Node], password: str) -> bool:
+    """Give the first nodes their slots, if nobody has them. True once every node has heard who has each."""
+    try:
+        if all(_info(node, password)["cluster_slots_assigned"] == str(SLOTS) for node in nodes):
+            return True
+        for number, node in enumerate(nodes[:MASTERS]):
+            first, last = SLOTS * number // MASTERS, SLOTS * (number + 1) // MASTERS - 1
+            # "Slot … is already busy": it has been given before.
+            with contextlib.suppress(redis.ResponseError):
+                ask(node, password, "CLUSTER ADDSLOTSRANGE", first, last)
+    except redis.RedisError:
+        pass
+    return False
+
+
+def _replicated(nodes: list[Node], password: str) -> bool:
+    """Make replicas of the nodes without slots. False while one has not heard of its master."""
+    try:
+        for number, node in enumerate(nodes[MASTERS:]):
+            seen = ask(node, password, "CLUSTER NODES")
+            myself = next(one for one in seen.values() if "myself" in one["flags"])
+            if "master" in myself["flags"] and not myself["slots"]:
+                ask(node, password, "CLUSTER REPLICATE", ask(nodes[number], password, "CLUSTER MYID"))
+    except redis.RedisError:
+        return False
+    return True
+
+
+def _info(node: Node, password: str) -> dict[str, str]:
+    found: dict[str, str] = ask(node, password, "CLUSTER INFO")
+    return found

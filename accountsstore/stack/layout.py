@@ -1,10 +1,13 @@
 """Which servers the local stack has, on which ports and in which folders, and how the site reaches them."""
 
+import contextlib
 import json
+import random
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from accountsstore.management.processes import can_listen
 from accountsstore.stack.configuration import write_private
 from accountsstore.stack.errors import StackError
 
@@ -83,28 +86,46 @@ class Stack:
 
     @classmethod
     def open(cls, folder: Path, port_base: int | None = None) -> "Stack":
-        """The stack in `folder`, new where there was none. Raises StackError when its ports are others than asked for."""
+        """The stack in `folder`, or a new one that is not on the disk yet. `port_base` 0 is any that is free.
+
+        Raises StackError when the folder holds something else, or a stack with other ports.
+        """
         folder = folder.resolve()
         file = folder / "stack.json"
-        if file.is_file():
-            kept = json.loads(file.read_text())
-            if port_base not in (None, kept["port_base"]):
+        try:
+            kept = json.loads(file.read_text()) if file.exists() else None
+            # `down --wipe` removes folders by their names: here they must be ours.
+            foreign = not kept and folder.exists() and {path.name for path in folder.iterdir()} - {"lock"}
+        except (OSError, ValueError) as error:
+            raise StackError(f"{file} cannot be read ({error}). Take another --folder.") from None
+        if foreign:
+            raise StackError(f"{folder} holds other files than a stack's. Take another --folder.")
+        if kept:
+            if port_base and port_base != kept["port_base"]:
                 raise StackError(
-                    f"The stack in {folder} has the ports from {kept['port_base']} on, and its servers know each other by "
-                    "them. Leave out --port-base, take another --folder, or remove it first: manage.py stack down --wipe"
+                    f"The stack in {folder} has the ports from {kept['port_base']} on, and its servers know each other "
+                    "by them. Leave out --port-base, take another --folder, or first remove it: stack down --wipe"
                 )
             return cls(folder, kept["port_base"], kept["passwords"])
-        return cls(
-            folder,
-            port_base or DEFAULT_PORT_BASE,
-            {part: secrets.token_urlsafe(24) for part in (*PARTS, "admin", "keyfile")},
-        )
+        if port_base == 0:
+            port_base = _free_port_base()
+        passwords = {name: secrets.token_urlsafe(24) for name in (*PARTS, "admin", "keyfile")}
+        return cls(folder, port_base or DEFAULT_PORT_BASE, passwords)
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / "stack.json").exists()
 
     def save(self) -> None:
         """Keep ports and passwords for the next command. Raises OSError where nothing can be written."""
         text = json.dumps({"port_base": self.port_base, "passwords": self.passwords})
         write_private(self.folder / "stack.json", text)
         self.folder.chmod(0o700)
+
+    @property
+    def mailbox(self) -> Path:
+        """The Maildir that the mail server writes."""
+        return self.node("mail").folder / "maildir"
 
     def part(self, part: str) -> list[Node]:
         return [node for node in self.nodes if node.part == part]
@@ -141,4 +162,15 @@ class Stack:
             }
         if "mail" in parts:
             lines["EMAIL_URL"] = f"smtp://{self.node('mail').address}"
+            lines["DEV_MAILBOX"] = str(self.mailbox)
         return lines
+
+
+def _free_port_base() -> int:
+    """Where no port of a stack is taken, below those that the kernel lends to clients. Raises StackError."""
+    for base in random.sample(range(20_000, 32_700 - PORTS, 100), 20):
+        with contextlib.suppress(OSError):
+            for offset in range(1, PORTS + 1):
+                can_listen(HOST, base + offset)
+            return base
+    raise StackError("No free ports were found between 20000 and 32700. Give --port-base.")

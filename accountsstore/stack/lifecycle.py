@@ -7,21 +7,22 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
-from accountsstore.management.processes import WITH_PARENT
+from accountsstore.management.processes import WITH_PARENT, StopAsked
 from accountsstore.stack import cluster, jobs, mail, mongo, programs, s3
-from accountsstore.stack.errors import StackError, StopAsked
+from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import Health, Node, Stack
 
 # What each part offers: command(stack, node), form(stack, nodes, watch), health(stack, node).
 MODULES: dict[str, ModuleType] = {"mongo": mongo, "redis": cluster, "jobs": jobs, "s3": s3, "mail": mail}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Report = Callable[[str], object]
 
 
 def health(stack: Stack, node: Node) -> Health:
-    """What a server says of itself. `Health("", "is not running")` when it does not run."""
+    """What a server says of itself, or what keeps it from answering."""
     if not programs.running(node):
         return Health("", "does not run")
     found: Health = MODULES[node.part].health(stack, node)
@@ -30,8 +31,8 @@ def health(stack: Stack, node: Node) -> Health:
 
 async def up(
     stack: Stack, parts: Sequence[str], report: Report, stop: asyncio.Event, *, with_parent: bool = False
-) -> None:
-    """Start what does not run of these parts and wait until all of it is well. Safe to repeat.
+) -> list[Node]:
+    """Start what does not run of these parts, wait until all is well, return what was started. Safe to repeat.
 
     Raises StackError or StopAsked; what this call has started is then stopped again.
     """
@@ -42,13 +43,15 @@ async def up(
         try:
             for node in missing:
                 programs.start(node, MODULES[node.part].command(stack, node), with_parent=with_parent)
-            await _all_or_first_error([_form(stack, part, report, stop, began) for part in parts])
-        except OSError as error:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(_form(stack, part, report, stop, began))
+        except BaseException as error:
             programs.stop(missing)
-            raise _unwritable(stack, error) from None
-        except BaseException:
-            programs.stop(missing)
-            raise
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            raise (_unusable(stack, error) if isinstance(error, OSError) else error) from None
+        return missing
 
 
 async def _form(stack: Stack, part: str, report: Report, stop: asyncio.Event, began: float) -> None:
@@ -58,31 +61,30 @@ async def _form(stack: Stack, part: str, report: Report, stop: asyncio.Event, be
     report(f"  {time.monotonic() - began:4.1f} s  {roles}")
 
 
-async def _all_or_first_error(coroutines: Sequence[Coroutine[None, None, None]]) -> None:
-    tasks = [asyncio.create_task(one) for one in coroutines]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def start(stack: Stack, node: Node, stop: asyncio.Event) -> None:
-    """Start one server and wait until it is well and the others have taken it back."""
+    """Start one server and wait until it is well and the others have taken it back. Safe to repeat.
+
+    It runs until `down`, also when `run` has started the others. Raises StackError or StopAsked.
+    """
     with _alone(stack):
         if not programs.running(node):
             programs.refuse_taken_ports([node])
-            programs.start(node, MODULES[node.part].command(stack, node), with_parent=False)
-        if node.part in ("s3", "mail"):
-            await MODULES[node.part].form(stack, [node], programs.Watch([node], stop))
-        await programs.Watch([node], stop).until(lambda: health(stack, node).ok, f"The return of {node.name}")
+            try:
+                programs.start(node, MODULES[node.part].command(stack, node), with_parent=False)
+            except OSError as error:
+                raise _unusable(stack, error) from None
+        watch = programs.Watch([node], stop)
+        if node.part == "s3":
+            await s3.form(stack, [node], watch)
+        await watch.until(lambda: health(stack, node).ok, f"The return of {node.name}")
 
 
 def down(stack: Stack, *, wipe: bool = False) -> int:
     """Stop what runs; `wipe` also removes what it kept. Returns how many servers ran. Safe to repeat."""
+    if not stack.exists:
+        return 0
     with _alone(stack):
-        count = programs.stop(stack.nodes)
+        count = _end(stack, stack.nodes, keep=not wipe)
         if wipe:
             for node in stack.nodes:
                 shutil.rmtree(node.folder, ignore_errors=True)
@@ -91,18 +93,14 @@ def down(stack: Stack, *, wipe: bool = False) -> int:
 
 
 async def run(stack: Stack, parts: Sequence[str], command: Sequence[str], report: Report) -> int:
-    """Start the stack, run a command that finds it in its environment, stop the stack. Returns the command's exit code.
+    """Run a command that finds the stack in its environment. Returns its exit code.
 
-    SIGTERM and SIGHUP go on to the command, and SIGINT unless the terminal has given it to both of us. Whatever ends
-    this process ends the servers and the command too. Raises StackError and, when asked to stop before the command
-    runs, StopAsked.
+    What did not run of the stack is started before and stopped after. SIGTERM and SIGHUP go on to the command, and so
+    does SIGINT, unless the terminal has given it to both of us. If this process is killed, the kernel ends the command
+    and the servers. Raises StackError and, when asked to stop before the command runs, StopAsked.
     """
     if not shutil.which(command[0]):
         raise StackError(f"There is no command {command[0]}.")
-    if any(programs.running(node) for node in stack.nodes):
-        raise StackError(
-            f"The stack in {stack.folder} runs already. Stop it (manage.py stack down) or take another --folder."
-        )
     stop = asyncio.Event()
     process: asyncio.subprocess.Process | None = None
 
@@ -111,11 +109,10 @@ async def run(stack: Stack, parts: Sequence[str], command: Sequence[str], report
         if process and process.returncode is None and not (number == signal.SIGINT and _in_foreground()):
             process.send_signal(number)
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, asked, number)
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, asked, number)
+    started = await up(stack, parts, report, stop, with_parent=True)
     try:
-        await up(stack, parts, report, stop, with_parent=True)
         if stop.is_set():
             raise StopAsked
         env = os.environ | stack.env(list(parts)) | {"ACCOUNTS_STORE_STACK": "1"}
@@ -123,7 +120,16 @@ async def run(stack: Stack, parts: Sequence[str], command: Sequence[str], report
         code = await process.wait()
         return 128 - code if code < 0 else code
     finally:
-        down(stack)
+        _end(stack, started, keep=True)
+
+
+def _end(stack: Stack, nodes: Sequence[Node], *, keep: bool) -> int:
+    node = stack.node("s3")
+    if keep and node in nodes and programs.running(node):
+        # A server that does not answer has nothing to give.
+        with contextlib.suppress(Exception):
+            s3.keep(stack, node)
+    return programs.stop(nodes)
 
 
 def _in_foreground() -> bool:
@@ -142,7 +148,7 @@ def _alone(stack: Stack) -> Iterator[None]:
         stack.save()
         lock = (stack.folder / "lock").open("a")
     except OSError as error:
-        raise _unwritable(stack, error) from None
+        raise _unusable(stack, error) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,5 +159,5 @@ def _alone(stack: Stack) -> Iterator[None]:
         yield
 
 
-def _unwritable(stack: Stack, error: OSError) -> StackError:
+def _unusable(stack: Stack, error: OSError) -> StackError:
     return StackError(f"{stack.folder} cannot be used ({error.strerror}: {error.filename}). Take another --folder.")

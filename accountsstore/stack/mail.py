@@ -13,8 +13,8 @@ def command(stack: Stack, node: Node) -> list[str]:
     """How to start it. Raises StackError when it is not installed."""
     if not importlib.util.find_spec("aiosmtpd"):
         raise StackError("aiosmtpd is not installed: it comes with requirements/dev.txt, which `make check` installs.")
-    maildir = node.folder / "maildir"
-    return [sys.executable, "-m", "aiosmtpd", "-n", "-l", node.address, "-c", "aiosmtpd.handlers.Mailbox", str(maildir)]
+    keep = ["-c", "aiosmtpd.handlers.Mailbox", str(stack.mailbox)]
+    return [sys.executable, "-m", "aiosmtpd", "-n", "-l", node.address, *keep]
 
 
 async def form(stack: Stack, nodes: list[Node], watch: Watch) -> None:

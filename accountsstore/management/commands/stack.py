@@ -1,17 +1,18 @@
 """`manage.py stack`: the servers of a production store on this machine, for development and tests."""
 
 import asyncio
-import signal
+import sys
 from argparse import REMAINDER, ArgumentParser, ArgumentTypeError
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accountsstore.management.processes import StopAsked
 from accountsstore.stack import lifecycle, programs
-from accountsstore.stack.errors import StackError, StopAsked
+from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import DEFAULT_PORT_BASE, PARTS, PORTS, Stack
 
 
@@ -29,7 +30,11 @@ class Command(BaseCommand):
         def action(name: str, text: str) -> ArgumentParser:
             one: ArgumentParser = actions.add_parser(name, help=text, description=text)
             one.add_argument("--folder", type=Path, help="where it keeps its data (default: stack/ in VAR_DIR)")
-            one.add_argument("--port-base", type=port_base, help=f"the first port (default: {DEFAULT_PORT_BASE})")
+            one.add_argument(
+                "--port-base",
+                type=port_base,
+                help=f"ports begin after this one (default: {DEFAULT_PORT_BASE}; 0: any that are free)",
+            )
             return one
 
         for name, text in (
@@ -47,9 +52,11 @@ class Command(BaseCommand):
         action("kill", "end a server with SIGKILL, as a power cut does").add_argument("name")
         action("start", "start a server again and wait until it is well").add_argument("name")
 
-    def handle(self, *args: Any, action: str, folder: Path | None, port_base: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        if not sys.platform.startswith("linux"):
+            raise CommandError("The stack needs Linux: there is no MongoDB for other systems on PyPI.")
         try:
-            stack = Stack.open(folder or settings.VAR_DIR / "stack", port_base)
+            stack = Stack.open(options["folder"] or settings.VAR_DIR / "stack", options["port_base"])
             getattr(self, f"_{action}")(stack, options)
         except StackError as error:
             raise CommandError(str(error)) from None
@@ -61,7 +68,7 @@ class Command(BaseCommand):
         if all(lifecycle.health(stack, node).ok for node in wanted):
             self._report("The stack is up already.")
         else:
-            self._report(f"Starting {len(wanted)} servers in {stack.folder}…")
+            self._report(f"Starting {', '.join(options['only'])} in {stack.folder}…")
             asyncio.run(until_stopped(lambda stop: lifecycle.up(stack, options["only"], self._report, stop)))
             self._report("The stack is up. These lines in .env point the site at it:")
         for name, value in stack.env(options["only"]).items():
@@ -73,7 +80,8 @@ class Command(BaseCommand):
             raise CommandError("Say what to run: manage.py stack run -- pytest -m stack")
         if options["wipe"]:
             lifecycle.down(stack, wipe=True)
-        self._report(f"Starting the stack in {stack.folder}…")
+            stack = Stack.open(stack.folder, options["port_base"])
+        self._report(f"Starting {', '.join(options['only'])} in {stack.folder}…")
         try:
             code = asyncio.run(lifecycle.run(stack, options["only"], command, self._report))
         finally:
@@ -83,8 +91,8 @@ class Command(BaseCommand):
 
     def _down(self, stack: Stack, options: dict[str, Any]) -> None:
         count = lifecycle.down(stack, wipe=options["wipe"])
-        ended = f"{count} servers have stopped" if count else "Nothing was running"
-        self._report(f"{ended}; {'the data is gone' if options['wipe'] else f'the data stays in {stack.folder}'}.")
+        data = "the data is gone" if options["wipe"] else f"the data stays in {stack.folder}"
+        self._report(f"Servers that ran and have stopped: {count}; {data}.")
 
     def _status(self, stack: Stack, options: dict[str, Any]) -> None:
         nodes = [node for node in stack.nodes if node.pid_file.exists()]
@@ -117,9 +125,9 @@ class Command(BaseCommand):
 
 
 def port_base(text: str) -> int:
-    if not text.isdecimal() or not 1024 <= int(text) <= 65535 - PORTS:
-        raise ArgumentTypeError(f"{text} is no port to begin with; take a number from 1024 to {65535 - PORTS}.")
-    return int(text)
+    if text.isdecimal() and (int(text) == 0 or 1023 <= int(text) <= 65535 - PORTS):
+        return int(text)
+    raise ArgumentTypeError(f"{text} is no port to begin with; take a number from 1023 to {65535 - PORTS}, or 0.")
 
 
 def parts(text: str) -> list[str]:
@@ -129,9 +137,9 @@ def parts(text: str) -> list[str]:
     return wanted
 
 
-async def until_stopped(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+async def until_stopped(work: Callable[[asyncio.Event], Coroutine[None, None, object]]) -> None:
     """Await `work(stop)`, where Ctrl-C and SIGTERM set `stop`."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in lifecycle.SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await work(stop)
