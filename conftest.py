@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
-from accountsstore import outbox
+from accountsstore import outbox, redis
 from accountsstore.models import OutboxEvent, OutboxMail
 
 
@@ -71,8 +71,10 @@ def run_jobs() -> Callable[[], None]:
 
 @pytest.fixture(autouse=True)
 def _clean_cache() -> None:
-    """Rate limits and caches of one test must not reach the next."""
-    caches["default"].clear()
+    """Rate limits and caches of one test must not reach the next, nor that Redis was away."""
+    redis._paused_until = 0
+    for cache in caches.all(initialized_only=False):
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

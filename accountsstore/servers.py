@@ -17,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from accountsstore.redis import ping
+
 CONNECT_SECONDS, ANSWER_SECONDS = 1, 2
 _TIMEOUTS = {
     "socket_connect_timeout": CONNECT_SECONDS,
@@ -92,11 +94,6 @@ def _queue_ask() -> None:
         client.ping()
 
 
-def _redis_ask() -> None:
-    with redis.Redis.from_url(settings.REDIS_URL, **_TIMEOUTS) as client:
-        client.ping()
-
-
 def _database_ask() -> None:
     if connection.vendor != "mongodb":
         with connection.cursor() as cursor:
@@ -110,5 +107,5 @@ def _database_ask() -> None:
 
 
 register_server(Server("database", "The database", "DATABASE_URL", lambda: settings.DATABASE_URL, _database_ask))
-register_server(Server("redis", "Redis", "REDIS_URL", lambda: settings.REDIS_URL, _redis_ask))
+register_server(Server("redis", "Redis", "REDIS_URL", lambda: settings.REDIS_URL, ping))
 register_server(Server("jobs", "The job queue", "CELERY_BROKER_URL", lambda: settings.CELERY_BROKER_URL, _queue_ask))

@@ -16,6 +16,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from accountsstore.redis import channels_redis_host
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
 
@@ -201,22 +203,33 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---------------------------------------------------------------- Redis: realtime, cache, limits, presence
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+# In front of every key and channel: several stores may share a cluster.
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="store")
+CHANNEL_LAYER = env.str("CHANNEL_LAYER", default="ours")
+if CHANNEL_LAYER not in ("ours", "channels_redis"):
+    raise ImproperlyConfigured(f"CHANNEL_LAYER is {CHANNEL_LAYER!r}. It is ours or channels_redis.")
 CHANNEL_LAYERS = {
     "default": {
+        "BACKEND": "accountsstore.layer.ClusterChannelLayer",
+        "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
+    }
+    if CHANNEL_LAYER == "ours"
+    else {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        # redis-py's default socket timeout of 5 s would end a subscription without traffic.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+        "CONFIG": {"hosts": [channels_redis_host(REDIS_URL)], "prefix": REDIS_PREFIX},
     }
 }
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"},
-    "limits": {
-        "BACKEND": "accountsstore.cache.FailOpenRedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "limit",
-    },
+    name: {"BACKEND": "accountsstore.cache.StoreCache", "KEY_PREFIX": f"{REDIS_PREFIX}:{name}"}
+    for name in ("default", "limits")
 }
 RATELIMIT_USE_CACHE = "limits"
+# While Redis is away: does everybody pass what is limited (true), or nobody? Signing in is limited too.
+RATELIMIT_FAIL_OPEN = env.bool("RATELIMIT_FAIL_OPEN", default=True)
+# A person is online while a process says so within the lease. It outlives one heartbeat that fails, and a killed
+# process by less than a minute.
+PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=50)
+PRESENCE_HEARTBEAT_SECONDS = env.int("PRESENCE_HEARTBEAT_SECONDS", default=20)
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 

@@ -3,6 +3,7 @@
 Nothing a client sends raises. The database is touched in `chat.socket_work` only, in threads.
 """
 
+import asyncio
 import logging
 import time
 import uuid
@@ -10,13 +11,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import redis
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accountsstore.events import SessionRevoked, user_group
 from chat import frames, socket_work
-from chat.presence import presence_touch
+from chat.presence import presence
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ MAX_FRAME_BYTES = 64 * 1024
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 10, 40
 # This many faulty or excessive frames within a minute end the connection.
 STRIKES, STRIKES_SECONDS = 20, 60
+RELAY_SECONDS = 1
 # A revoked session's sockets close by an event; this finds what a lost event left open.
 RECHECK_SECONDS = 60
 
@@ -58,8 +59,17 @@ class Bucket:
 class StoreConsumer(AsyncWebsocketConsumer):
     user_id: uuid.UUID
     is_open = False
+    is_present = False
 
     # ------------------------------------------------------------ coming and going
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # However this ended, `disconnect` or not.
+            if self.is_present:
+                presence().leave(self.user_id)
 
     async def connect(self) -> None:
         # A refused handshake tells the browser nothing; an accepted one can carry a close code.
@@ -70,6 +80,8 @@ class StoreConsumer(AsyncWebsocketConsumer):
             return
         self.is_open = True
         self.user_id = user.pk
+        self.is_present = True
+        await presence().arrive(user.pk)
         self.allowance = Bucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
         self.patience = Bucket(STRIKES / STRIKES_SECONDS, STRIKES)
         self.checked_at = time.monotonic()
@@ -81,7 +93,6 @@ class StoreConsumer(AsyncWebsocketConsumer):
                 self.joined.append(group)
             # When this comes back, the subscription stands: from here on nothing is missed.
             await self.channel_layer.group_send(user_group(user.pk), {"type": "welcome", "nonce": self.joining})
-            await sync_to_async(presence_touch, thread_sensitive=False)(user.pk)
         except (redis.RedisError, OSError):
             logger.warning("socket refused: Redis does not answer")
             await self._end(TRY_LATER)
@@ -165,16 +176,17 @@ class StoreConsumer(AsyncWebsocketConsumer):
 
     async def _relay(self, frame: frames.Typing, others: list[str]) -> None:
         relayed = {"type": "typing", "conversation": frame.conversation, "user": self.user_id.hex}
-        for group in others:
-            await self.channel_layer.group_send(group, {"type": "deliver", "frame": relayed})
+        try:
+            # That somebody types is not worth a wait.
+            async with asyncio.timeout(RELAY_SECONDS):
+                for group in others:
+                    await self.channel_layer.group_send(group, {"type": "deliver", "frame": relayed})
+        except (redis.RedisError, OSError):
+            logger.info("typing was not relayed")
 
     async def _pong(self) -> None:
         if time.monotonic() - self.checked_at > RECHECK_SECONDS and not await self._is_allowed():
             return
-        try:
-            await sync_to_async(presence_touch, thread_sensitive=False)(self.user_id)
-        except redis.RedisError:
-            logger.warning("presence is off: Redis does not answer")
         await self._say(frames.Pong())
 
     async def _is_allowed(self) -> bool:

@@ -47,7 +47,7 @@ class Resume(_ClientFrame, tag="resume"):
 
 
 class Ping(_ClientFrame, tag="ping"):
-    """Every 25 s. Answered by `pong`; keeps the person online."""
+    """Every 25 s. Answered by `pong`."""
 
 
 ClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Resume | Ping

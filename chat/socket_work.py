@@ -19,7 +19,7 @@ from chat import frames
 from chat.errors import NotAMember
 from chat.models import Message, Participant
 from chat.notes import note_text
-from chat.presence import online
+from chat.presence import online_if_known
 from chat.selectors import membership, messages_since, others_in
 from chat.services.messages import message_delivered, message_read, message_send
 
@@ -131,7 +131,7 @@ def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
     for message in missed:
         yield _as_frame(message)
     others = others_in(mine.conversation_id, user)
-    here = online([person.user_id for person in others])
+    here = online_if_known([person.user_id for person in others])
     for person in others:
         receipt = Receipt(
             conversation=conversation,

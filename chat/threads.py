@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import uuid
 
 from django.conf import settings
 from django.utils import timezone
@@ -15,7 +14,7 @@ from accountsstore.money import format_minor
 from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
 from chat.notification_texts import isolated
-from chat.presence import online
+from chat.presence import online_if_known
 from chat.selectors import messages_before, others_in
 from payments.models import Order
 from payments.states import HELD
@@ -98,7 +97,7 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
         earlier=found[0].seq if has_earlier else 0,
         is_past=before is not None and before <= mine.last_seq,
         order=Order.objects.filter(pk=conversation.order_id).first() if conversation.order_id else None,
-        is_other_online=bool(other and _online(other.user_id)),
+        is_other_online=bool(other and online_if_known([other.user_id])),
         time_zone=settings.STORE_TIME_ZONE,
         client_id=uuid7().hex,
     )
@@ -107,10 +106,6 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
 def seq_from(text: str) -> int | None:
     """A message's number as an address carries it; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
-
-
-def _online(user_id: uuid.UUID) -> bool:
-    return user_id in online([user_id])
 
 
 def _lines(found: list[Message], mine: Participant, other: Participant | None) -> list[Line]:

@@ -11,6 +11,7 @@ from accounts.services.people import (
     user_restore,
     user_restrict,
     user_suspend,
+    users_seen,
 )
 from accounts.services.sellers import (
     seller_application_approve,
@@ -40,4 +41,5 @@ __all__ = [
     "user_restore",
     "user_restrict",
     "user_suspend",
+    "users_seen",
 ]

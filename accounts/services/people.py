@@ -1,6 +1,8 @@
 """People: their profile, and their standing in the store."""
 
+import datetime
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -66,6 +68,12 @@ def avatar_set(*, user: User, file_id: uuid.UUID | None) -> None:
     """Show the stored picture `file_id`, or initials for None."""
     User.objects.filter(pk=user.pk).update(avatar_file_id=file_id)
     user.avatar_file_id = file_id
+
+
+@atomic
+def users_seen(*, user_ids: Collection[uuid.UUID], at: datetime.datetime) -> None:
+    """Remember when they were last here. Safe to repeat."""
+    User.objects.filter(pk__in=user_ids).update(last_seen_at=at)
 
 
 @atomic

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore
 from django.test import Client
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from accounts.services import user_suspend
-from accountsstore import realtime
 from accountsstore.db import atomic
 from accountsstore.events import DepositChanged, WalletChanged, staff_group
 from accountsstore.outbox import publish
@@ -94,15 +92,6 @@ async def test_staff_hear_of_queues_they_may_work_on_and_customers_do_not(staff:
         await in_thread(tell)
         assert (await desk.expect("deposit.changed"))["state"] == "submitted"
         assert await page.settle() == []
-
-
-def test_ordinary_code_writes_to_the_channel_that_the_layer_listens_to(db: None) -> None:
-    async def channel() -> str:
-        return get_channel_layer()._get_group_channel_name("user.x")
-
-    from asgiref.sync import async_to_sync
-
-    assert async_to_sync(channel)() == f"{realtime.PREFIX}user.x"
 
 
 # ---------------------------------------------------------------- talking

@@ -8,7 +8,7 @@ from accounts.models import User
 from accountsstore import clock
 from accountsstore.models import OutboxMail
 from chat.models import Conversation, Participant
-from chat.presence import presence_touch
+from chat.presence import leases_renew
 from chat.services import missed
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_read, message_send, system_message
@@ -72,7 +72,7 @@ def test_who_has_read_in_time_gets_no_mail(talk: Conversation, buyer: User, sell
 def test_who_is_online_gets_the_mail_only_after_leaving(
     talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence_touch(buyer.pk)
+    leases_renew([buyer.pk])
     say(talk, seller, "One", 1)
     assert missed_messages_mail(after(6)) == 0
     monkeypatch.setattr(missed, "online", lambda user_ids: set())

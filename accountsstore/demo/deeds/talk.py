@@ -43,4 +43,6 @@ def catch_up(username: str) -> None:
         notification_read(user=user, notification=notification)
     for mine in Participant.objects.filter(user=user, read_seq__lt=F("last_seq")).select_related("conversation"):
         written = Message.objects.filter(conversation=mine.conversation, created_at__lte=now)
-        message_read(conversation=mine.conversation, user=user, seq=written.aggregate(last=Max("seq", default=0))["last"])
+        message_read(
+            conversation=mine.conversation, user=user, seq=written.aggregate(last=Max("seq", default=0))["last"]
+        )

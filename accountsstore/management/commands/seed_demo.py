@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="also where DEBUG is false")
-        parser.add_argument("--no-sign-ins", action="store_true", help="leave out how to sign in, which `make run` says")
+        parser.add_argument(
+            "--no-sign-ins", action="store_true", help="leave out how to sign in, which `make run` says"
+        )
 
     def handle(self, *args: Any, force: bool, no_sign_ins: bool, **options: Any) -> None:
         if not (settings.DEBUG or settings.TESTING or force):
