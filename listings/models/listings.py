@@ -66,7 +66,6 @@ class Listing(Row):
             models.Index(fields=["state", "-sold_count", "-id"], name="listing_sold"),
             models.Index(fields=["category", "state", "-sold_count", "-id"], name="listing_category_sold"),
             models.Index(fields=["seller", "state", "-created_at"], name="listing_seller"),
-            models.Index(fields=["code"], name="listing_code"),
         ]
 
     def __str__(self) -> str:
@@ -101,7 +100,6 @@ class ListingTerm(Row):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["term", "listing"], name="listing_term_once")]
-        indexes: ClassVar = [models.Index(fields=["listing"], name="listingterm_listing")]
 
     def __str__(self) -> str:
         return self.term
