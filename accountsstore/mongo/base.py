@@ -68,7 +68,12 @@ class DatabaseWrapper(MongoWrapper):
             time.sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(pause * PAUSE_GROWS_BY, LONGEST_PAUSE_SECONDS)
             put_back()
-        self.run_and_clear_commit_hooks()
+        # Django's own `atomic`, which does nothing here, may stand around ours (the admin's forms) and forbids callbacks.
+        around, self.in_atomic_block = self.in_atomic_block, False
+        try:
+            self.run_and_clear_commit_hooks()
+        finally:
+            self.in_atomic_block = around
         return result
 
     def _begin(self) -> None:
