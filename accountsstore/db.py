@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 import uuid_utils.compat
 from django.db import transaction
+from django.db.models import Model
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,3 +62,12 @@ def in_atomic() -> bool:
 def on_commit(callback: Callable[[], object]) -> None:
     """Call `callback` after the commit, or never if it fails. An error in it is logged and harms nobody else."""
     transaction.on_commit(callback, robust=True)
+
+
+def lock(row: Model) -> None:
+    """Have every other transaction that writes `row` come before or after this one, although this one does not write
+    it: for a decision that rests on a row which stays as it is. Inside an `atomic` function."""
+    connection = transaction.get_connection()
+    if connection.vendor == "mongodb":
+        connection.lock(row)  # type: ignore[attr-defined]
+    # SQLite lets one writer in at a time.

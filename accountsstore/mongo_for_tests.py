@@ -26,14 +26,16 @@ class Written(monitoring.CommandListener):
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
+written = Written()
+
+
 def keep_tests_apart() -> None:
     """Call it before the first connection."""
-    written = Written()
     monitoring.register(written)
+    TransactionTestCase._fixture_teardown = lambda test: empty_what_was_written()
 
-    def empty(self: TransactionTestCase) -> None:
-        for name in written.names - KEPT:
-            connection.database[name].with_options(write_concern=WriteConcern(w=1)).delete_many({})
-        written.names.clear()
 
-    TransactionTestCase._fixture_teardown = empty
+def empty_what_was_written() -> None:
+    for name in written.names - KEPT:
+        connection.database[name].with_options(write_concern=WriteConcern(w=1)).delete_many({})
+    written.names.clear()

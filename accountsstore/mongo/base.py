@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, IntegrityError, OperationalError
 from django.db.models import Model
 from django_mongodb_backend.base import DatabaseWrapper as MongoWrapper
 from pymongo.errors import PyMongoError
@@ -45,6 +46,7 @@ class DatabaseWrapper(MongoWrapper):
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
+        has_met_a_twin = False
         put_back = _remember([*args, *kwargs.values()])
         while True:
             self._begin()
@@ -55,6 +57,9 @@ class DatabaseWrapper(MongoWrapper):
             except BaseException as error:
                 self._roll_back()
                 cause = _mongo_error(error)
+                # Who looked first and found nothing does not see the row that was committed meanwhile: look once more.
+                is_new_twin = isinstance(error, IntegrityError) and not has_met_a_twin
+                has_met_a_twin |= is_new_twin
                 if cause is None:
                     raise
                 if getattr(cause, "code", None) == NO_REPLICA_SET:
@@ -62,7 +67,7 @@ class DatabaseWrapper(MongoWrapper):
                         "DATABASE_URL leads to a MongoDB that is no replica set, which has no transactions. "
                         "Start mongod with --replSet and run rs.initiate() once; one node is enough."
                     ) from error
-                if not cause.has_error_label(COLLIDED) or time.monotonic() > deadline:
+                if not (cause.has_error_label(COLLIDED) or is_new_twin) or time.monotonic() > deadline:
                     raise
             # Jitter: those that collided must not meet again.
             time.sleep(random.uniform(0, pause))  # noqa: S311
@@ -75,6 +80,12 @@ class DatabaseWrapper(MongoWrapper):
         finally:
             self.in_atomic_block = around
         return result
+
+    def lock(self, row: Model) -> None:
+        """Collide with every other transaction that writes `row`. A field that no model reads changes for it."""
+        self.get_collection(row._meta.db_table).update_many(
+            {"_id": row._meta.pk.get_db_prep_value(row.pk, self)}, {"$set": {"_lock": ObjectId()}}, session=self.session
+        )
 
     def _begin(self) -> None:
         # A session that a failed commit left behind would take the writes of this block one by one.

@@ -10,11 +10,16 @@ from django.db.models import F
 from pymongo.errors import AutoReconnect
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
-from accountsstore.db import atomic, in_atomic, on_commit
+from accounts.tests.factories import StaffFactory, UserFactory
+from accountsstore.db import atomic, in_atomic, lock, on_commit
 from accountsstore.models import OutboxMail
 from accountsstore.mongo import base
+from listings.models import Listing
 from listings.tests.factories import ListingFactory
+from payments.services.deposits import deposit_approve, deposit_claim, deposit_reverse
+from payments.services.ledger import Move, balance, cash, credit_moves, ledger_post, user_available, user_debt
+from payments.services.verification import ledger_verify
+from payments.tests.factories import DepositFactory
 
 pytestmark = [
     pytest.mark.production,
@@ -153,7 +158,8 @@ def test_rows_behind_the_arguments_are_put_back_too():
     runs: list[tuple[str, str]] = []
 
     @atomic
-    def change(rows: list[object]) -> None:
+    def change(rows: list[Listing]) -> None:
+        write_mail("first")
         row = rows[0]
         runs.append((row.title, row.seller.about))
         row.title, row.seller.about = "Changed", "changed"
@@ -256,7 +262,7 @@ def test_a_commit_that_stays_unknown_says_so_and_calls_nobody_back(monkeypatch):
 
 
 def test_a_transaction_that_always_collides_gives_up(monkeypatch):
-    monkeypatch.setattr(base, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(base, "PATIENCE_SECONDS", 1)
     user = UserFactory()
     runs: list[float] = []
 
@@ -269,7 +275,7 @@ def test_a_transaction_that_always_collides_gives_up(monkeypatch):
 
     with pytest.raises(DatabaseError):
         collide()
-    assert len(runs) > 2
+    assert len(runs) > 1
     user.refresh_from_db()
     assert user.about == f"{len(runs)}"
 
@@ -293,3 +299,63 @@ def test_a_counter_and_its_reader_have_no_gap_and_no_double():
     for thread in threads:
         thread.join()
     assert sorted(numbers) == list(range(1, 31))
+
+
+def test_a_row_that_came_up_meanwhile_is_seen_by_who_looked_first():
+    """As on a database that lets one writer in at a time."""
+    runs: list[int] = []
+
+    @atomic
+    def write_once() -> bool:
+        runs.append(1)
+        if OutboxMail.objects.filter(dedupe_key="one").exists():
+            return False
+        if len(runs) == 1:
+            elsewhere(write_mail)
+        write_mail()
+        return True
+
+    assert write_once() is False
+    assert (len(runs), mails()) == (2, 1)
+
+
+def test_a_locked_row_collides_with_who_writes_it_and_keeps_its_values():
+    user = UserFactory(about="before")
+    runs: list[str] = []
+
+    @atomic
+    def decide() -> None:
+        runs.append(User.objects.get(pk=user.pk).about)
+        if len(runs) == 1:
+            elsewhere(lambda: User.objects.filter(pk=user.pk).update(about="after"))
+        lock(user)
+        write_mail()
+
+    decide()
+    assert runs == ["before", "after"]
+    user.refresh_from_db()
+    assert user.about == "after"
+
+
+def test_a_credit_meets_the_debt_that_was_made_while_it_ran(monkeypatch):
+    """The wallet is empty, so that the reversal posts to the debt alone and the credit to the wallet alone."""
+    staff = StaffFactory()
+    deposit = DepositFactory(amount_minor=5_000)
+    deposit_claim(deposit=deposit, staff=staff)
+    deposit_approve(deposit=deposit, staff=staff)
+    places = [user_available(deposit.user_id, "USD"), user_debt(deposit.user_id, "USD")]
+    spend = [Move(places[0], -5_000), Move(cash("bank", "USD"), 5_000)]
+    ledger_post(kind="spent", source="test:1", moves=spend)
+    runs: list[int] = []
+
+    @atomic
+    def credit() -> None:
+        runs.append(1)
+        moves = credit_moves(deposit.user_id, 2_000, "USD")
+        if len(runs) == 1:
+            elsewhere(lambda: deposit_reverse(deposit=deposit, actor=staff, reason="Bounced."))
+        ledger_post(kind="won", source="test:2", moves=[*moves, Move(cash("bank", "USD"), -2_000)])
+
+    credit()
+    assert [balance(place) for place in places] == [0, -3_000]
+    assert ledger_verify().faults == []
