@@ -9,7 +9,15 @@ from typing import Any
 
 from django.db.models.expressions import Col
 from django_mongodb_backend import compiler
+from django_mongodb_backend.compiler import (
+    SQLAggregateCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
 from django_mongodb_backend.query import MongoQuery
+
+__all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInsertCompiler", "SQLUpdateCompiler"]
 
 
 class SortedFirst(MongoQuery):
@@ -58,18 +66,8 @@ class SortedFirst(MongoQuery):
 class SQLCompiler(compiler.SQLCompiler):
     query_class = SortedFirst
 
-
-class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
-    pass
-
-
-class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
-    pass
-
-
-class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
-    pass
-
-
-class SQLAggregateCompiler(compiler.SQLAggregateCompiler, SQLCompiler):
-    pass
+    def build_query(self, columns: Any = None) -> Any:
+        """`defer` and `only` leave a field out of the answer, not only out of the object."""
+        if columns is None and self.query.get_select_mask():
+            columns = self.columns
+        return super().build_query(columns)
