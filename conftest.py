@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
 from accountsstore import outbox, redis
 from accountsstore.models import OutboxEvent, OutboxMail
+
+if connection.vendor == "mongodb":
+    from accountsstore.mongo_for_tests import keep_tests_apart
+
+    keep_tests_apart()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

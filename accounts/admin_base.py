@@ -130,6 +130,11 @@ class StaffAdmin(ModelAdmin):
         obj = self.get_object(request, str(object_id))
         return [a for a in found if obj is not None and (a.method.shown is None or a.method.shown(obj))]
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A form and the rows inside it are saved together. Django's own transaction does nothing on MongoDB."""
+        view = super().changeform_view
+        return (atomic(view) if request.method == "POST" else view)(request, *args, **kwargs)
+
     # -- every change made in a form leaves an audit row instead of Django's own log entry
     @atomic
     def save_model(self, request: HttpRequest, obj: Model, form: forms.ModelForm, change: bool) -> None:

@@ -31,7 +31,6 @@ class Conversation(Row):
         verbose_name_plural = _("conversations")
         permissions: ClassVar = [("read_conversation", "Can read people's conversations, with a reason")]
         indexes: ClassVar = [
-            models.Index(fields=["subject"], name="conversation_subject"),
             models.Index(fields=["-created_at"], name="conversation_newest"),
         ]
 
@@ -70,7 +69,6 @@ class Participant(Row):
         constraints: ClassVar = [models.UniqueConstraint(fields=["conversation", "user"], name="participant_once")]
         indexes: ClassVar = [
             models.Index(fields=["user", "-last_message_at", "-id"], name="participant_list"),
-            models.Index(fields=["conversation", "user"], name="participant_pair"),
             models.Index(fields=["mail_due_at"], name="participant_mail_due"),
         ]
 
@@ -106,7 +104,6 @@ class Message(Row):
         ]
         indexes: ClassVar = [
             models.Index(fields=["conversation", "-seq"], name="message_newest"),
-            models.Index(fields=["conversation", "dedupe_key"], name="message_dedupe"),
         ]
 
     def __str__(self) -> str:
@@ -132,7 +129,6 @@ class Notification(Row):
         indexes: ClassVar = [
             models.Index(fields=["user", "-id"], name="notification_list"),
             models.Index(fields=["user", "is_read"], name="notification_unread"),
-            models.Index(fields=["dedupe_key"], name="notification_dedupe"),
         ]
 
     def __str__(self) -> str:

@@ -1,19 +1,18 @@
 """Finding listings: by words, category, price, delivery and the category's own facets.
 
-A listing's words and facet values stand in ListingTerm, so every condition is an index look-up. `_matching` is the one
-place that knows how the database combines them.
+A listing's words and facet values stand in an index (`listings.terms`), so every condition is a look-up.
 """
 
 import dataclasses
 import hashlib
 from collections import Counter
-from typing import Any
 
 from django.core.cache import cache
 from django.db.models import QuerySet
 
 from accountsstore.paging import Page, page_of
-from listings.models import Category, CategoryField, Listing, ListingTerm
+from listings.models import Category, CategoryField, Listing
+from listings.terms import terms_held, with_any, with_prefix, with_term
 from listings.words import facet_term, query_words
 
 # The sort's key in addresses → order of the rows; each has an index that ends in it.
@@ -26,8 +25,6 @@ SORTS: dict[str, tuple[str, ...]] = {
 # Counting stops here: "1,000+" helps as much as the exact figure and costs a hundredth of it.
 COUNT_LIMIT = 1_000
 FACETS_KEPT_SECONDS = 30
-# Sorts behind every letter: the end of the range of words that begin with a prefix.
-_LAST = "\U0010ffff"
 # The delivery among the choices; keys of attributes begin with a letter.
 DELIVERY = "_delivery"
 
@@ -84,20 +81,16 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
         rows = rows.filter(price_minor__lte=search.price_max)
     *whole, last = query_words(search.text) or [""]
     for word in whole:
-        rows = _with_terms(rows, term=word)
+        rows = with_term(rows, word)
     if last:
         # The last word may not be typed to its end yet.
-        rows = _with_terms(rows, term__gte=last, term__lt=last + _LAST)
+        rows = with_prefix(rows, last)
     for key, values in search.choices.items() if facets else ():
         if key == DELIVERY:
             rows = rows.filter(delivery__in=values)
         else:
-            rows = _with_terms(rows, term__in=[facet_term(key, value) for value in values])
+            rows = with_any(rows, [facet_term(key, value) for value in values])
     return rows
-
-
-def _with_terms(rows: QuerySet[Listing], **condition: Any) -> QuerySet[Listing]:
-    return rows.filter(pk__in=ListingTerm.objects.filter(**condition).values("listing_id"))
 
 
 # ---------------------------------------------------------------- figures beside the facets
@@ -122,14 +115,12 @@ def matching_count(search: Search) -> int:
 
 def _count(search: Search, facets: list[CategoryField]) -> Figures:
     # The choices are left aside in the query and applied here, so that each facet counts what the others leave.
-    sample = dict(_matching(search, facets=False).order_by().values_list("pk", "delivery")[: COUNT_LIMIT + 1])
-    held: dict[Any, dict[str, str]] = {pk: {DELIVERY: delivery} for pk, delivery in sample.items()}
     terms = {facet_term(f.key, value): (f.key, value) for f in facets for value in facet_values(f)}
-    # Without terms Django asks no database.
-    rows = ListingTerm.objects.filter(listing_id__in=list(held), term__in=list(terms))
-    for listing_id, term in rows.values_list("listing_id", "term"):
-        key, value = terms[term]
-        held[listing_id][key] = value
+    sample = _matching(search, facets=False).order_by()[: COUNT_LIMIT + 1]
+    held = [
+        {DELIVERY: delivery, **dict(terms[term] for term in its_terms)}
+        for delivery, its_terms in terms_held(sample, list(terms))
+    ]
     keys = [DELIVERY, *(field.key for field in facets)]
     by_value: dict[str, dict[str, int]] = {}
     for key in keys:
@@ -137,11 +128,11 @@ def _count(search: Search, facets: list[CategoryField]) -> Figures:
         by_value[key] = dict(
             Counter(
                 values_of[key]
-                for values_of in held.values()
+                for values_of in held
                 if key in values_of and all(values_of.get(k) in chosen for k, chosen in others)
             )
         )
-    return Figures(total=matching_count(search), capped=len(sample) > COUNT_LIMIT, by_value=by_value)
+    return Figures(total=matching_count(search), capped=len(held) > COUNT_LIMIT, by_value=by_value)
 
 
 def facet_fields(category: Category | None) -> list[CategoryField]:

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'conversation',
                 'verbose_name_plural': 'conversations',
                 'permissions': [('read_conversation', "Can read people's conversations, with a reason")],
-                'indexes': [models.Index(fields=['subject'], name='conversation_subject'), models.Index(fields=['-created_at'], name='conversation_newest')],
+                'indexes': [models.Index(fields=['-created_at'], name='conversation_newest')],
             },
         ),
         migrations.CreateModel(
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('sender', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'indexes': [models.Index(fields=['conversation', '-seq'], name='message_newest'), models.Index(fields=['conversation', 'dedupe_key'], name='message_dedupe')],
+                'indexes': [models.Index(fields=['conversation', '-seq'], name='message_newest')],
                 'constraints': [models.UniqueConstraint(fields=('conversation', 'seq'), name='message_seq_once'), models.UniqueConstraint(fields=('conversation', 'dedupe_key'), name='message_once')],
             },
         ),
@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'indexes': [models.Index(fields=['user', '-id'], name='notification_list'), models.Index(fields=['user', 'is_read'], name='notification_unread'), models.Index(fields=['dedupe_key'], name='notification_dedupe')],
+                'indexes': [models.Index(fields=['user', '-id'], name='notification_list'), models.Index(fields=['user', 'is_read'], name='notification_unread')],
             },
         ),
         migrations.CreateModel(
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'indexes': [models.Index(fields=['user', '-last_message_at', '-id'], name='participant_list'), models.Index(fields=['conversation', 'user'], name='participant_pair'), models.Index(fields=['mail_due_at'], name='participant_mail_due')],
+                'indexes': [models.Index(fields=['user', '-last_message_at', '-id'], name='participant_list'), models.Index(fields=['mail_due_at'], name='participant_mail_due')],
                 'constraints': [models.UniqueConstraint(fields=('conversation', 'user'), name='participant_once')],
             },
         ),

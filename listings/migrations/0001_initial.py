@@ -262,10 +262,6 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['seller', 'state', '-created_at'], name='listing_seller'),
         ),
         migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['code'], name='listing_code'),
-        ),
-        migrations.AddIndex(
             model_name='favourite',
             index=models.Index(fields=['user', '-created_at'], name='favourite_user'),
         ),
@@ -285,17 +281,9 @@ class Migration(migrations.Migration):
             model_name='listingreport',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('listing', 'reporter'), name='one_open_report'),
         ),
-        migrations.AddIndex(
-            model_name='listingterm',
-            index=models.Index(fields=['listing'], name='listingterm_listing'),
-        ),
         migrations.AddConstraint(
             model_name='listingterm',
             constraint=models.UniqueConstraint(fields=('term', 'listing'), name='listing_term_once'),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['order_id'], name='review_order'),
         ),
         migrations.AddIndex(
             model_name='review',

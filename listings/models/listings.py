@@ -8,9 +8,15 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from accountsstore.indexes import MongoIndex
 from accountsstore.models import Row
 from listings.models.categories import Category
 from uploads.models import StoredFile
+
+
+class ListingManager(models.Manager["Listing"]):
+    def get_queryset(self) -> models.QuerySet["Listing"]:
+        return super().get_queryset().defer("terms")
 
 
 class Listing(Row):
@@ -53,10 +59,15 @@ class Listing(Row):
     published_at = models.DateTimeField(null=True, blank=True)
     # Finished sales, counted from orders (payments.services.figures).
     sold_count = models.PositiveIntegerField(default=0)
+    # On MongoDB, what the listing is found by (listings.terms); lists do not read it.
+    terms = models.JSONField(default=list, blank=True, editable=False)
+
+    objects = ListingManager()
 
     class Meta:
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
+        base_manager_name = "objects"
         permissions: ClassVar = [("moderate_listing", "Can take listings down and restore them")]
         indexes: ClassVar = [
             models.Index(fields=["state", "-published_at", "-id"], name="listing_newest"),
@@ -66,7 +77,10 @@ class Listing(Row):
             models.Index(fields=["state", "-sold_count", "-id"], name="listing_sold"),
             models.Index(fields=["category", "state", "-sold_count", "-id"], name="listing_category_sold"),
             models.Index(fields=["seller", "state", "-created_at"], name="listing_seller"),
-            models.Index(fields=["code"], name="listing_code"),
+            # One for each sort: without an index that ends in the price, the cheapest of a common word took 1.4 s.
+            MongoIndex(fields=["terms", "state", "-published_at", "-id"], name="listing_terms_newest"),
+            MongoIndex(fields=["terms", "state", "price_minor", "id"], name="listing_terms_price"),
+            MongoIndex(fields=["terms", "state", "-sold_count", "-id"], name="listing_terms_sold"),
         ]
 
     def __str__(self) -> str:
@@ -94,14 +108,13 @@ class Listing(Row):
 
 
 class ListingTerm(Row):
-    """A normalised word of a listing, or one of its facet values: the index of the search. See `listings.words`."""
+    """A normalised word of a listing, or one of its facet values: the index of the search on SQLite (`listings.terms`)."""
 
-    listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="terms")
+    listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="+")
     term = models.CharField(max_length=110)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["term", "listing"], name="listing_term_once")]
-        indexes: ClassVar = [models.Index(fields=["listing"], name="listingterm_listing")]
 
     def __str__(self) -> str:
         return self.term

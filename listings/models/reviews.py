@@ -27,7 +27,6 @@ class Review(Row):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["order_id"], name="review_order"),
             models.Index(fields=["listing", "is_hidden", "-created_at"], name="review_listing"),
             models.Index(fields=["seller", "is_hidden", "-created_at"], name="review_seller"),
         ]

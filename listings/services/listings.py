@@ -19,8 +19,9 @@ from accountsstore.errors import Conflict, NotAllowed
 from accountsstore.money import format_minor
 from listings.attributes import attribute_fields, clean_attributes
 from listings.errors import BadListing, CategoryClosed, ListingChangedMeanwhile, NotASeller, NothingInStock
-from listings.models import Category, Listing, ListingTerm, StockItem
+from listings.models import Category, Listing, StockItem
 from listings.services.stock import stock_recount
+from listings.terms import terms_set
 from listings.text import clean_line, clean_text
 from listings.words import listing_terms
 
@@ -195,7 +196,7 @@ def listing_remove(*, listing: Listing, seller: User) -> None:
     taken_back = available.update(state=StockItem.State.WITHDRAWN, fingerprint=None)
     stock_recount(listing, -taken_back)
     listing.refresh_from_db()
-    ListingTerm.objects.filter(listing=listing).delete()
+    terms_set(listing, [])
 
 
 def _require_sellable(listing: Listing, seller: User) -> None:
@@ -229,14 +230,9 @@ def move(listing: Listing, sources: Sequence[str], target: str, **fields: Any) -
 # ---------------------------------------------------------------- search
 
 
-@atomic
 def listing_index(listing: Listing) -> None:
     """Write down the words that the listing is found by. Safe to repeat."""
-    wanted = listing_terms(listing, attribute_fields(listing.category))
-    known = dict(ListingTerm.objects.filter(listing=listing).values_list("term", "pk"))
-    if gone := [pk for term, pk in known.items() if term not in wanted]:
-        ListingTerm.objects.filter(pk__in=gone).delete()
-    ListingTerm.objects.bulk_create(ListingTerm(listing=listing, term=term) for term in sorted(wanted - known.keys()))
+    terms_set(listing, listing_terms(listing, attribute_fields(listing.category)))
 
 
 def category_index(category: Category) -> int:

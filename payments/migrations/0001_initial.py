@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'ledger account',
                 'verbose_name_plural': 'ledger accounts',
-                'indexes': [models.Index(fields=['code'], name='ledgeraccount_code'), models.Index(fields=['kind', 'owner_id'], name='ledgeraccount_owner')],
+                'indexes': [models.Index(fields=['kind', 'owner_id'], name='ledgeraccount_owner')],
             },
         ),
         migrations.CreateModel(
@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'deposit',
                 'verbose_name_plural': 'deposits',
                 'permissions': [('review_deposit', 'Can claim and decide deposits'), ('reverse_deposit', 'Can reverse deposits (two people)')],
-                'indexes': [models.Index(fields=['method', 'reference_key'], name='deposit_reference'), models.Index(fields=['state', 'created_at'], name='deposit_queue'), models.Index(fields=['user', '-created_at'], name='deposit_user'), models.Index(fields=['code'], name='deposit_code'), models.Index(fields=['proof'], name='deposit_proof')],
+                'indexes': [models.Index(fields=['method', 'reference_key'], name='deposit_reference'), models.Index(fields=['state', 'created_at'], name='deposit_queue'), models.Index(fields=['user', '-created_at'], name='deposit_user')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ['submitted', 'under_review', 'needs_info', 'approved', 'reversed'])), fields=('method', 'reference_key'), name='deposit_reference_once')],
             },
         ),
@@ -337,18 +337,6 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['account', '-created_at'], name='ledgerentry_account'),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['transaction'], name='ledgerentry_transaction'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['number'], name='order_number'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['checkout_key'], name='order_checkout_key'),
-        ),
-        migrations.AddIndex(
             model_name='order',
             index=models.Index(fields=['buyer', '-created_at'], name='order_buyer'),
         ),
@@ -371,10 +359,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='order',
             index=models.Index(fields=['listing', 'state'], name='order_listing'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['stock_item'], name='order_stock_item'),
         ),
         migrations.AddIndex(
             model_name='order',
@@ -401,10 +385,6 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['subject', 'is_open'], name='deadline_subject'),
         ),
         migrations.AddIndex(
-            model_name='deadline',
-            index=models.Index(fields=['key'], name='deadline_key'),
-        ),
-        migrations.AddIndex(
             model_name='orderevent',
             index=models.Index(fields=['order', 'created_at'], name='orderevent_order'),
         ),
@@ -427,13 +407,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='withdrawal',
             index=models.Index(fields=['user', '-created_at'], name='withdrawal_user'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['code'], name='withdrawal_code'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['request_key'], name='withdrawal_request_key'),
         ),
     ]

@@ -97,8 +97,6 @@ class Deposit(Row):
             models.Index(fields=["method", "reference_key"], name="deposit_reference"),
             models.Index(fields=["state", "created_at"], name="deposit_queue"),
             models.Index(fields=["user", "-created_at"], name="deposit_user"),
-            models.Index(fields=["code"], name="deposit_code"),
-            models.Index(fields=["proof"], name="deposit_proof"),
         ]
 
     def __str__(self) -> str:

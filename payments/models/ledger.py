@@ -46,7 +46,6 @@ class LedgerAccount(Row):
         verbose_name = _("ledger account")
         verbose_name_plural = _("ledger accounts")
         indexes: ClassVar = [
-            models.Index(fields=["code"], name="ledgeraccount_code"),
             models.Index(fields=["kind", "owner_id"], name="ledgeraccount_owner"),
         ]
 
@@ -93,7 +92,6 @@ class LedgerEntry(Row):
         indexes: ClassVar = [
             models.Index(fields=["account", "-seq"], name="ledgerentry_statement"),
             models.Index(fields=["account", "-created_at"], name="ledgerentry_account"),
-            models.Index(fields=["transaction"], name="ledgerentry_transaction"),
         ]
 
     def __str__(self) -> str:

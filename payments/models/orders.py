@@ -85,15 +85,12 @@ class Order(Row):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["number"], name="order_number"),
-            models.Index(fields=["checkout_key"], name="order_checkout_key"),
             models.Index(fields=["buyer", "-created_at"], name="order_buyer"),
             models.Index(fields=["seller", "-created_at"], name="order_seller"),
             models.Index(fields=["buyer", "state", "-created_at"], name="order_buyer_state"),
             models.Index(fields=["seller", "state", "-created_at"], name="order_seller_state"),
             models.Index(fields=["state", "due_at"], name="order_state_due"),
             models.Index(fields=["listing", "state"], name="order_listing"),
-            models.Index(fields=["stock_item"], name="order_stock_item"),
             models.Index(fields=["-finished_at"], name="order_finished"),
         ]
 
@@ -157,7 +154,6 @@ class Deadline(Row):
             models.Index(fields=["is_open", "due_at"], name="deadline_due"),
             models.Index(fields=["order", "is_open"], name="deadline_order"),
             models.Index(fields=["subject", "is_open"], name="deadline_subject"),
-            models.Index(fields=["key"], name="deadline_key"),
         ]
 
     def __str__(self) -> str:

@@ -71,8 +71,6 @@ class Withdrawal(Row):
         indexes: ClassVar = [
             models.Index(fields=["state", "created_at"], name="withdrawal_queue"),
             models.Index(fields=["user", "-created_at"], name="withdrawal_user"),
-            models.Index(fields=["code"], name="withdrawal_code"),
-            models.Index(fields=["request_key"], name="withdrawal_request_key"),
         ]
 
     def __str__(self) -> str:

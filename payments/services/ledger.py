@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.db.models import F, Sum
 
 from accounts.models import User
-from accountsstore.db import atomic
+from accountsstore.db import atomic, lock
 from payments.errors import InsufficientFunds
 from payments.models import LedgerAccount, LedgerClosing, LedgerEntry, LedgerTransaction
 
@@ -156,7 +156,10 @@ def credit_moves(user_id: uuid.UUID, amount_minor: int, currency: str) -> list[M
 
 def debit_moves(user_id: uuid.UUID, amount_minor: int, currency: str) -> list[Move]:
     """The moves that take `amount_minor` back: what the wallet no longer holds becomes a debt."""
-    taken = min(balance(user_available(user_id, currency)), amount_minor)
+    wallet = account_for(user_available(user_id, currency))
+    # With nothing to take the posting leaves this row alone; a credit at the same time must still meet the new debt.
+    lock(wallet)
+    taken = min(wallet.balance_minor or 0, amount_minor)
     return [
         Move(user_available(user_id, currency), -taken),
         Move(user_debt(user_id, currency), taken - amount_minor),

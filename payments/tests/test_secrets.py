@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from collections.abc import Iterable
 
 import pytest
 from django.conf import settings
@@ -31,13 +32,16 @@ def disguises(secret: str) -> set[str]:
 
 def database_dump() -> str:
     """Every value of every row, bytes as they are."""
-    found = []
+    rows: list[Iterable[object]] = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')
-            for row in cursor.fetchall():
-                found += [bytes(v).decode("latin-1") if isinstance(v, bytes | memoryview) else str(v) for v in row]
-    return "\n".join(found)
+            if connection.vendor == "mongodb":
+                rows += [document.values() for document in connection.database[table].find()]
+            else:
+                cursor.execute(f'SELECT * FROM "{table}"')
+                rows += cursor.fetchall()
+    values = [value for row in rows for value in row]
+    return "\n".join(bytes(v).decode("latin-1") if isinstance(v, bytes | memoryview) else str(v) for v in values)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.broken_books
 
 
 def _entry_changed(order):
-    LedgerEntry.objects.filter(account__kind="order_held").update(amount_minor=F("amount_minor") + 1)
+    held = list(LedgerAccount.objects.filter(kind="order_held"))
+    LedgerEntry.objects.filter(account__in=held).update(amount_minor=F("amount_minor") + 1)
 
 
 def _balance_changed(order):

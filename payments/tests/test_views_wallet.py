@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from accountsstore.money import parse_minor
 from listings.tests.factories import ListingFactory
-from payments.models import LedgerEntry, LedgerTransaction, Order
+from payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, Order
 from payments.selectors import wallet_available
 from payments.services.deposits import deposit_approve, deposit_ask, deposit_claim
 from payments.services.ledger import Move, cash, ledger_post, user_available, user_debt
@@ -32,7 +32,8 @@ def rows_of(response: Any) -> list[list[str]]:
 
 
 def entries_move_to(user: User, at: datetime.datetime) -> None:
-    LedgerEntry.objects.filter(account__owner_id=user.pk).update(created_at=at)
+    accounts = list(LedgerAccount.objects.filter(owner_id=user.pk))
+    LedgerEntry.objects.filter(account__in=accounts).update(created_at=at)
 
 
 # ---------------------------------------------------------------- wallet

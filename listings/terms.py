@@ -1,0 +1,82 @@
+"""The terms of listings (`listings.words`) as the database keeps and combines them.
+
+SQLite has a row for each term of a listing. MongoDB has them in an array on the listing, whose indexes continue with
+the sort: at a million listings 2 to 80 ms, where its own text index took 0.3 to 3.5 s.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from django.db import connection
+from django.db.models import Func, JSONField, QuerySet
+
+from accountsstore.db import atomic
+from listings.models import Listing, ListingTerm
+
+# Sorts behind every letter: the end of the range of words that begin with a prefix.
+_LAST = "\U0010ffff"
+
+
+def _is_array() -> bool:
+    return connection.vendor == "mongodb"
+
+
+@atomic
+def terms_set(listing: Listing, wanted: Collection[str]) -> None:
+    """Have the listing found by `wanted` and by nothing else. Safe to repeat."""
+    if _is_array():
+        Listing.objects.filter(pk=listing.pk).update(terms=sorted(wanted))
+        return
+    known = dict(ListingTerm.objects.filter(listing=listing).values_list("term", "pk"))
+    if gone := [pk for term, pk in known.items() if term not in wanted]:
+        ListingTerm.objects.filter(pk__in=gone).delete()
+    missing = sorted(set(wanted) - known.keys())
+    ListingTerm.objects.bulk_create(ListingTerm(listing=listing, term=term) for term in missing)
+
+
+def with_term(rows: QuerySet[Listing], term: str) -> QuerySet[Listing]:
+    return rows.filter(terms=term) if _is_array() else _with_rows(rows, term=term)
+
+
+def with_prefix(rows: QuerySet[Listing], prefix: str) -> QuerySet[Listing]:
+    """Those with a term that begins so."""
+    if _is_array():
+        return rows.filter(terms__startswith=prefix)
+    return _with_rows(rows, term__gte=prefix, term__lt=prefix + _LAST)
+
+
+def with_any(rows: QuerySet[Listing], terms: list[str]) -> QuerySet[Listing]:
+    return rows.filter(terms__in=terms) if _is_array() else _with_rows(rows, term__in=terms)
+
+
+def _with_rows(rows: QuerySet[Listing], **condition: Any) -> QuerySet[Listing]:
+    return rows.filter(pk__in=ListingTerm.objects.filter(**condition).values("listing_id"))
+
+
+class _Among(Func):
+    """The terms of a row that are among the given ones, on MongoDB."""
+
+    output_field = JSONField()
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        super().__init__("terms")
+        self.terms = list(terms)
+
+    def as_mql(self, compiler: Any, connection: Any, **options: Any) -> dict[str, Any]:
+        (column,) = self.get_source_expressions()
+        return {"$setIntersection": [column.as_mql(compiler, connection, as_expr=True), self.terms]}
+
+
+def terms_held(listings: QuerySet[Listing], terms: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Of each of the `listings` its delivery, and those of `terms` that it holds."""
+    if _is_array():
+        yield from listings.annotate(held=_Among(terms)).values_list("delivery", "held")
+        return
+    deliveries = dict(listings.values_list("pk", "delivery"))
+    held: dict[uuid.UUID, list[str]] = {pk: [] for pk in deliveries}
+    # Without terms Django asks no database.
+    rows = ListingTerm.objects.filter(listing_id__in=list(deliveries), term__in=terms)
+    for pk, term in rows.values_list("listing_id", "term"):
+        held[pk].append(term)
+    yield from ((deliveries[pk], its_terms) for pk, its_terms in held.items())
