@@ -10,8 +10,6 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from listings.models import ListingImage
-from listings.tests.factories import ListingFactory
 from uploads import clock, incoming, tasks
 from uploads.errors import BadFile
 from uploads.incoming import incoming_begin, incoming_open, incoming_prune
@@ -58,19 +56,6 @@ def test_a_picture_sent_to_the_bucket_becomes_the_profile_picture(client: Client
     buyer.refresh_from_db()
     assert buyer.avatar_file_id == file.pk
     assert set(file.keys) < set(keys(bucket))
-
-
-def test_several_photos_come_in_the_order_in_which_they_are_named(seller: User, bucket: Any) -> None:
-    listing, client = ListingFactory(seller=seller), client_of(seller)
-    begun = [
-        begin(client, purpose="listing_image", name=f"{number}.png", type="image/png").json() for number in range(3)
-    ]
-    for one in reversed(begun):
-        browser_sends(one, samples.encoded(samples.drawing(), "PNG"), "image/png")
-    named = {"incoming": [f"photos:{one['id']}" for one in begun]}
-    client.post(f"/sell/listings/{listing.code}/photos/", named, headers={"X-Upload": "progress"})
-    names = [image.file.original_name for image in ListingImage.objects.filter(listing=listing).order_by("position")]
-    assert names == ["0.png", "1.png", "2.png"]
 
 
 def test_nothing_under_incoming_is_ever_served(client: Client, bucket: Any) -> None:
