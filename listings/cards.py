@@ -11,7 +11,8 @@ from accountsstore.money import format_minor
 from listings.attributes import attribute_fields, summary
 from listings.models import Category, Listing, SellerFigures
 from listings.selectors import kept_ids
-from uploads.links import variant_url
+from uploads.links import public_picture_url
+from uploads.models import StoredFile
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def cards(listings: list[Listing], viewer: Any) -> list[Card]:
 
 def picture_url(listing: Listing, variant: str = "card") -> str:
     """The cover's address, or nothing. Costs no query."""
-    return variant_url(listing.cover_id, variant) if listing.cover_id else ""
+    return public_picture_url(StoredFile.Purpose.LISTING_IMAGE, listing.cover_id, variant) if listing.cover_id else ""
 
 
 def deliver_hours(category: Category) -> int:

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 
 from uploads import storage
@@ -31,17 +31,21 @@ def public_answer(request: HttpRequest, file: StoredFile, variant: str) -> HttpR
 
 
 def private_answer(file: StoredFile, variant: str) -> HttpResponse | None:
-    """The variant, to be kept by nobody; None if there are no bytes."""
-    answer = _answer(file, variant)
+    """The variant, to be kept by nobody: its bytes, or a redirect to the CDN's for a minute. None if there are none."""
+    url = storage.signed_url(_key(file, variant)) if _key(file, variant) else ""
+    answer: HttpResponse | None = HttpResponseRedirect(url) if url else _answer(file, variant)
     if answer is not None:
         answer["Cache-Control"] = PRIVATE
         answer["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer
 
 
+def _key(file: StoredFile, variant: str) -> str:
+    return str(file.storage_key if variant == "original" else file.variants.get(variant, {}).get("key", ""))
+
+
 def _answer(file: StoredFile, variant: str) -> HttpResponse | None:
-    original = variant == "original"
-    key = file.storage_key if original else file.variants.get(variant, {}).get("key")
+    original, key = variant == "original", _key(file, variant)
     data = storage.bytes_read(key) if key else None
     if data is None:
         return None

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,10 +11,15 @@ class UploadsConfig(AppConfig):
 
     def ready(self) -> None:
         from accountsstore.context import register_counter
-        from uploads.links import variant_url
+        from accountsstore.servers import Server, register_server
+        from uploads import storage
+        from uploads.links import public_picture_url
+        from uploads.models import StoredFile
 
         def avatar(user: Any) -> str:
-            return variant_url(user.avatar_file_id) if user.avatar_file_id else ""
+            return public_picture_url(StoredFile.Purpose.AVATAR, user.avatar_file_id) if user.avatar_file_id else ""
 
         # accounts draws the header and the profile, and stands below uploads.
         register_counter("avatar", avatar)
+        variable = "S3_BUCKET" if settings.S3_BUCKET else "MEDIA_ROOT"
+        register_server(Server("files", "The file storage", variable, storage.address, storage.ask))

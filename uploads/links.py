@@ -1,8 +1,9 @@
 """Addresses of files.
 
-A public file has one address for ever. The bytes of a private one are served under a signed address only: for one
-person, one variant, ten minutes, and after asking again whether that person may look. Its plain address is a door that
-asks and then leads on to a signed one.
+A public file has one address for ever, at the CDN if there is one. The bytes of a private one are served under a signed
+address only: for one person, one variant, ten minutes, and after asking again whether that person may look. Its plain
+address is a door that asks and then leads on to a signed one. Behind a CDN the last step is an address at the CDN that
+lives for a minute: it is given out where the bytes would be, so every look is asked for and recorded as before.
 """
 
 import uuid
@@ -11,6 +12,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.urls import reverse
 
 from accounts.models import User
+from uploads import storage
 from uploads.models import StoredFile
 
 LIFE_SECONDS = 600
@@ -18,8 +20,13 @@ _SALT = "uploads.links"
 
 
 def variant_url(file_id: uuid.UUID, variant: str = "thumb") -> str:
-    """The plain address, by id alone: a public picture, or the door of a private one."""
+    """The store's own address, by id alone: a public picture, or the door of a private one."""
     return reverse("uploads:file", args=[file_id.hex, variant])
+
+
+def public_picture_url(purpose: str, file_id: uuid.UUID, variant: str = "thumb") -> str:
+    """Where everybody finds a public picture. Costs no query."""
+    return storage.public_url(StoredFile.key(purpose, file_id, f"{variant}.webp")) or variant_url(file_id, variant)
 
 
 def file_url(file: StoredFile | None, variant: str = "large", user: User | None = None) -> str:
@@ -30,7 +37,9 @@ def file_url(file: StoredFile | None, variant: str = "large", user: User | None 
     """
     if file is None:
         return ""
-    if file.is_public or user is None or not user.is_authenticated:
+    if file.is_public and variant != "original":
+        return public_picture_url(file.purpose, file.pk, variant)
+    if user is None or not user.is_authenticated:
         return variant_url(file.pk, variant)
     return signed_url(file.pk, variant, user)
 

@@ -1,5 +1,6 @@
 """Files: what was stored, for what, and who looked."""
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -63,6 +64,11 @@ class StoredFile(Row):
     def __str__(self) -> str:
         return self.original_name or f"{self.purpose} {self.id}"
 
+    @staticmethod
+    def key(purpose: str, file_id: uuid.UUID, name: str) -> str:
+        """Where the storage has bytes of a file. What everybody may see lies apart: the CDN serves it without a look."""
+        return f"{'public/' if purpose in StoredFile.PUBLIC else ''}{purpose}/{file_id.hex}-{name}"
+
     @property
     def is_public(self) -> bool:
         return self.purpose in self.PUBLIC
@@ -75,6 +81,21 @@ class StoredFile(Row):
     def keys(self) -> list[str]:
         """Every key under which storage holds bytes of this file."""
         return [variant["key"] for variant in self.variants.values()] + ([self.storage_key] if self.storage_key else [])
+
+
+class IncomingFile(Row):
+    """A file on its way from a browser straight to the bucket. Nothing under its key is ever served: the form that
+    names it has the bytes checked and stored as a StoredFile. An hour later bytes and row are deleted, used or not."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    storage_key = models.CharField(max_length=200)
+    original_name = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="incomingfile_created")]
+
+    def __str__(self) -> str:
+        return self.storage_key
 
 
 class FingerprintBand(Row):

@@ -59,7 +59,7 @@ def file_store(*, owner: User, purpose: str, upload: "File[bytes]", field: str =
     except BadFile as error:
         error.field = field
         raise
-    row = _file_begin(owner, Purpose(purpose).value, _clean_name(upload.name or ""), checked)
+    row = _file_begin(owner, Purpose(purpose).value, clean_name(upload.name or ""), checked)
     contents = {row.variants[name]["key"]: variant.data for name, variant in checked.variants.items()}
     if row.storage_key:
         contents[row.storage_key] = checked.data
@@ -96,14 +96,12 @@ def _file_begin(owner: User, purpose: str, name: str, checked: _Checked) -> Stor
         width=picture.width,
         height=picture.height,
     )
-    stem = f"{purpose}/{row.pk.hex}"
     row.variants = {
-        name: {"key": f"{stem}-{name}.webp", "width": variant.width, "height": variant.height}
+        name: {"key": row.key(purpose, row.pk, f"{name}.webp"), "width": variant.width, "height": variant.height}
         for name, variant in checked.variants.items()
     }
     if row.is_evidence:
-        safe = slugify(name.rpartition(".")[0])[:40] or "file"
-        row.storage_key = f"{stem}-original-{safe}.{_EXTENSIONS[row.mime]}"
+        row.storage_key = row.key(purpose, row.pk, f"original-{safe_name(name)}.{_EXTENSIONS[row.mime]}")
     row.save(force_insert=True)
     return row
 
@@ -122,7 +120,12 @@ def _file_finish(row: StoredFile, checked: _Checked) -> StoredFile:
     return row
 
 
-def _clean_name(name: str) -> str:
+def safe_name(name: str) -> str:
+    """The name without its ending, as a key may hold it."""
+    return slugify(name.rpartition(".")[0] or name)[:40] or "file"
+
+
+def clean_name(name: str) -> str:
     """The name as people may read it: no path, no control characters, none that turn the direction of text."""
     base = re.split(r"[/\\]", name)[-1]
     return "".join(char for char in base if unicodedata.category(char)[0] != "C").strip()[:120]

@@ -1,10 +1,12 @@
 """The jobs of uploads."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from uploads import services
+from uploads import incoming, services
 
 
 @shared_task
 def uploads_prune() -> None:
     services.uploads_prune()
+    incoming.incoming_prune(now=timezone.now())

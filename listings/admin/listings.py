@@ -18,7 +18,8 @@ from listings.services.moderation import (
     listing_restore,
     listing_take_down,
 )
-from uploads.links import variant_url
+from uploads.links import public_picture_url
+from uploads.models import StoredFile
 
 State = Listing.State
 
@@ -31,7 +32,9 @@ class ImageInline(TabularInline):
 
     @display(description=_("Photo"))
     def picture(self, image: ListingImage) -> str:
-        small, large = variant_url(image.file_id, "card"), variant_url(image.file_id, "large")
+        small, large = (
+            public_picture_url(StoredFile.Purpose.LISTING_IMAGE, image.file_id, name) for name in ("card", "large")
+        )
         return format_html('<a href="{}" target="_blank"><img src="{}" alt="" width="240"></a>', large, small)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -4,9 +4,12 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.models import User
-from uploads import links
+from uploads import links, storage
 from uploads.models import StoredFile
 
 register = template.Library()
@@ -32,5 +35,16 @@ def avatar(user: User, size: str = "") -> dict[str, Any]:
     return {
         "user": user,
         "size": size,
-        "picture": links.variant_url(user.avatar_file_id, variant) if user.avatar_file_id else "",
+        "picture": links.public_picture_url(StoredFile.Purpose.AVATAR, user.avatar_file_id, variant)
+        if user.avatar_file_id
+        else "",
     }
+
+
+@register.simple_tag
+def incoming(purpose: str) -> SafeString:
+    """`<div data-upload {% incoming "avatar" %}>`: lets the script send files straight to the bucket, where there is
+    one. Without a purpose, or a bucket, nothing: the form carries them."""
+    if not purpose or not storage.takes_uploads():
+        return SafeString("")
+    return format_html('data-incoming="{}" data-purpose="{}"', reverse("uploads:incoming"), purpose)

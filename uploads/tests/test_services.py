@@ -46,7 +46,7 @@ def test_a_photo_is_stored_in_three_sizes_without_its_original(buyer: User, medi
     assert (file.mime, file.size_bytes, file.width, file.height) == ("image/jpeg", len(data), 600, 400)
     assert file.sha256 == hashlib.sha256(data).hexdigest()
     assert (file.original_name, file.storage_key) == ("My Photo.JPG", "")
-    assert names(media) == [f"listing_image/{file.pk.hex}-{name}.webp" for name in ("card", "large", "thumb")]
+    assert names(media) == [f"public/listing_image/{file.pk.hex}-{name}.webp" for name in ("card", "large", "thumb")]
 
 
 def test_of_a_proof_the_untouched_original_is_kept_too(buyer: User, media: Path) -> None:

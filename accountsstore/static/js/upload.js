@@ -1,4 +1,5 @@
-// Uploads: what was chosen, how far it got, and a way to stop it. Without this script the form posts as usual.
+// Uploads: what was chosen, how far it got, and a way to stop it. Where the server offers it (data-incoming), files go
+// straight to the bucket, and the form names them. Without this script the form posts as usual.
 
 function sizeText(bytes) {
   const units = ["B", "kB", "MB"];
@@ -65,15 +66,18 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
   });
 }
 
-function progress(field, event) {
-  for (const meter of field.querySelectorAll("progress")) {
+function progress(field, rows, event) {
+  for (const row of rows) {
+    const meter = row.querySelector("progress");
     meter.hidden = false;
     meter.max = event.total;
     meter.value = event.loaded;
-    meter.closest("li").querySelector("[data-size]").textContent = field.dataset.of
+    row.querySelector("[data-size]").textContent = field.dataset.of
       .replace("{sent}", sizeText(event.loaded)).replace("{total}", sizeText(event.total));
   }
 }
+
+const rowsOf = (field) => [...field.querySelectorAll("[data-upload-rows] > li")];
 
 function answer(form, request) {
   if (request.getResponseHeader("Content-Type")?.startsWith("application/json")) {
@@ -97,22 +101,84 @@ function stopped(form, text) {
   if (text !== "") document.dispatchEvent(new CustomEvent("store:failed", { detail: { text } }));
 }
 
-document.addEventListener("submit", (event) => {
+class Refused extends Error {}
+class Stopped extends Error {}
+
+async function offerFor(field, file, token) {
+  const asked = new FormData();
+  const about = { csrfmiddlewaretoken: token, purpose: field.dataset.purpose, name: file.name, type: file.type, size: file.size };
+  for (const [name, value] of Object.entries(about)) asked.append(name, value);
+  const offer = await fetch(field.dataset.incoming, { method: "POST", body: asked, headers: { Accept: "application/json" } });
+  const said = await offer.json();
+  if (offer.ok) return said;
+  throw offer.status < 500 && said.detail ? new Refused(`${file.name}: ${said.detail}`) : new Error(offer.statusText);
+}
+
+function sendToBucket(field, row, { url, fields }, file) {
+  return new Promise((resolve, reject) => {
+    const request = field.request = new XMLHttpRequest();
+    const body = new FormData();
+    // The file last: S3 reads nothing behind it.
+    for (const [name, value] of [...Object.entries(fields), ["file", file]]) body.append(name, value);
+    request.upload.addEventListener("progress", (sent) => progress(field, [row], sent));
+    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(request.statusText))));
+    request.addEventListener("error", () => reject(new Error()));
+    request.addEventListener("abort", () => reject(new Stopped()));
+    request.open("POST", url);
+    request.send(body);
+  });
+}
+
+// Puts names in the place of a field's files, once all of them are in the bucket.
+async function sendAhead(field, body) {
+  const input = field.querySelector("input[type=file]");
+  const named = [];
+  for (const [index, file] of [...input.files].entries()) {
+    const offer = await offerFor(field, file, body.get("csrfmiddlewaretoken"));
+    await sendToBucket(field, rowsOf(field)[index], offer, file);
+    named.push(`${input.name}:${offer.id}`);
+  }
+  body.delete(input.name);
+  for (const each of named) body.append("incoming", each);
+}
+
+function send(form, fields, body, address) {
+  const request = new XMLHttpRequest();
+  for (const field of fields) field.request = request;
+  request.upload.addEventListener("progress", (sent) => {
+    // A form that only names its files is sent in no time.
+    for (const field of fields) if (body.has(field.querySelector("input[type=file]").name)) progress(field, rowsOf(field), sent);
+  });
+  request.addEventListener("load", () => answer(form, request));
+  request.addEventListener("error", () => stopped(form));
+  request.addEventListener("abort", () => stopped(form, ""));
+  request.open("POST", address);
+  request.setRequestHeader("X-Upload", "progress");
+  request.send(body);
+}
+
+document.addEventListener("submit", async (event) => {
   const form = event.target;
   const fields = [...form.querySelectorAll("[data-upload]")].filter((field) => field.querySelector("input[type=file]").files.length);
   if (event.defaultPrevented || !fields.length || form.hasAttribute("hx-post")) return;
   event.preventDefault();
-  const request = new XMLHttpRequest();
+  const body = new FormData(form, event.submitter);
+  // By attribute: a field called "action" would hide the form's own property.
+  const address = event.submitter?.getAttribute("formaction") || form.getAttribute("action") || location.href;
   for (const field of fields) {
-    field.request = request;
     field.querySelectorAll("[data-upload-remove]").forEach((button) => button.setAttribute("aria-label", field.dataset.cancel));
   }
-  request.upload.addEventListener("progress", (sent) => fields.forEach((field) => progress(field, sent)));
-  request.addEventListener("load", () => answer(form, request));
-  request.addEventListener("error", () => stopped(form));
-  request.addEventListener("abort", () => stopped(form, ""));
-  // By attribute: a field called "action" would hide the form's own property.
-  request.open("POST", event.submitter?.getAttribute("formaction") || form.getAttribute("action") || location.href);
-  request.setRequestHeader("X-Upload", "progress");
-  request.send(new FormData(form, event.submitter));
+  for (const field of fields.filter((each) => each.dataset.incoming)) {
+    try {
+      await sendAhead(field, body);
+    } catch (error) {
+      if (error instanceof Stopped) return stopped(form, "");
+      if (error instanceof Refused) {
+        stopped(form, "");
+        return showError(field, error.message);
+      }
+      // The bucket cannot be reached from here: the form carries its files itself.
+    }
+  }
+  send(form, fields, body, address);
 });
