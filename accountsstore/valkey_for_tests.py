@@ -34,3 +34,6 @@ if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
     server = start_valkey()
     atexit.register(server.stop)
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"
+else:
+    # They share the cluster with other test processes.
+    os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}"
