@@ -128,7 +128,7 @@ def test_the_buyer_sees_no_fee_and_the_seller_does(client: Client, buyer: User, 
     rows = client.get(page(order)).context["page"].money
     assert [(row.name, row.amount) for row in rows] == [
         ("Price", "$25.00"),
-        ("Fee, 8 %", "−$2.00"),
+        ("Fee, 8%", "−$2.00"),
         ("You get", "$23.00"),
     ]
 
