@@ -21,6 +21,8 @@ from payments.services.orders import order_accept, order_deliver, order_release,
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.views.orders import DEEDS, STEP_UP_SECONDS, device_name
 
+pytestmark = pytest.mark.stack
+
 
 def page(order: Order) -> str:
     return reverse("payments:order", args=[order.number])
