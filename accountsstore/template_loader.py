@@ -17,12 +17,12 @@ class Loader(cached.Loader):
             del self.get_template_cache[key]
         template = super().get_template(template_name, skip)
         if not hasattr(template, "changed_at"):
-            template.changed_at = _changed_at(template)
+            template.changed_at = _changed_at(template)  # type: ignore[attr-defined]  # our own mark
         return template
 
 
 def _is_current(known: Any) -> bool:
-    return isinstance(known, Template) and known.changed_at == _changed_at(known)
+    return isinstance(known, Template) and getattr(known, "changed_at", 0) == _changed_at(known)
 
 
 def _changed_at(template: Template) -> int:
