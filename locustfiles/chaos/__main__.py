@@ -179,7 +179,7 @@ def _free_port() -> int:
 
 
 def _prepare(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder / "logs", ignore_errors=True)
     for command in (["migrate", "--no-input", "-v0"], ["collectstatic", "--no-input", "-v0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=settings.BASE_DIR, check=True)
 
