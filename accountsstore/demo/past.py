@@ -91,11 +91,10 @@ class Past:
         now = timezone.now()
         ours = OutboxEvent.objects.filter(pending=True, pk__gt=self._since)
         while rows := list(ours.order_by("pk")):
-            ours.update(frame_sent_at=now)
             heard = [row for row in rows if outbox.has_subscribers(row.topic)]
             for row in heard:
                 outbox.event_handle_now(row.pk.hex)
             if failed := ours.filter(pk__in=[row.pk for row in heard], handled_at__isnull=True).first():
                 raise RuntimeError(f"a subscriber of {failed.topic} failed; the log above says which and why")
-            ours.filter(pk__in=[row.pk for row in rows]).update(pending=False, handled_at=now)
+            ours.filter(pk__in=[row.pk for row in rows]).update(pending=False, frame_sent_at=now, handled_at=now)
         OutboxMail.objects.filter(pending=True, pk__gt=self._since).update(pending=False, sent_at=now)
