@@ -37,6 +37,3 @@ else:
     server = start_valkey()
     atexit.register(server.stop)
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"
-else:
-    # They share the cluster with other test processes.
-    os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}"
