@@ -5,6 +5,7 @@ import datetime
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography import x509
@@ -156,7 +157,7 @@ class Proxy:
         self.asked = 0
         self.writers: list[asyncio.StreamWriter] = []
 
-    async def __aenter__(self) -> "Proxy":
+    async def __aenter__(self) -> Self:
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", ssl=self.tls)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
