@@ -244,7 +244,7 @@ if CHANNEL_LAYER not in ("ours", "channels_redis"):
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "accountsstore.layer.ClusterChannelLayer",
-        "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
+        "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX, "gap_message": {"type": "resume"}},
     }
     if CHANNEL_LAYER == "ours"
     else {

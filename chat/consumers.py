@@ -121,6 +121,11 @@ class StoreConsumer(AsyncWebsocketConsumer):
         if await self._is_allowed():
             await self._say(frames.Welcome(user=self.user_id.hex))
 
+    async def resume(self, message: dict[str, Any]) -> None:
+        """The layer has lost Redis for a while: what was said meanwhile is in the database alone. Welcomed again, the
+        page asks for it."""
+        await self._say(frames.Welcome(user=self.user_id.hex))
+
     async def deliver(self, message: dict[str, Any]) -> None:
         frame = message["frame"]
         if frame["type"] == SessionRevoked.type:

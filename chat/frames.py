@@ -67,7 +67,8 @@ class ServerFrame(msgspec.Struct, tag_field="type"):
 
 
 class Welcome(ServerFrame, tag="welcome"):
-    """The socket now receives everything meant for `user`: the moment to resume."""
+    """The socket now receives everything meant for `user`: the moment to resume. It comes again when something may
+    have been missed."""
 
     user: str
 

@@ -24,16 +24,20 @@ DROPPED = Counter("channel_layer_dropped_messages", "Messages for a channel whos
 
 
 class Receiver(Protocol):
-    """Whoever is in a group. `deliver` is called with the same bytes for all of them, and must not wait."""
+    """Whoever is in a group. `deliver` is called with the same bytes for all of them, `miss` when some may not have
+    come. Neither may wait."""
 
     def deliver(self, payload: bytes) -> None: ...
+
+    def miss(self) -> None: ...
 
 
 class Channel:
     """What waits for one consumer, bounded: while it is full, what comes is dropped and counted."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, gap_message: bytes | None) -> None:
         self.waiting: asyncio.Queue[bytes] = asyncio.Queue(capacity)
+        self.gap_message = gap_message
         self.readers = 0
         self.joined: set[bytes] = set()
 
@@ -42,6 +46,10 @@ class Channel:
             self.waiting.put_nowait(payload)
         except asyncio.QueueFull:
             DROPPED.inc()
+
+    def miss(self) -> None:
+        if self.gap_message:
+            self.deliver(self.gap_message)
 
 
 class Process:
@@ -53,7 +61,7 @@ class Process:
         self.channels: dict[str, Channel] = {}
         # Name in Redis -> those who get what is published there.
         self.listeners: dict[bytes, set[Receiver]] = {self.inbox: {self}}
-        self.pubsub = ShardedPubSub(servers, self._fan_out)
+        self.pubsub = ShardedPubSub(servers, self._fan_out, self._tell_of_gap)
 
     def _fan_out(self, name: bytes, data: bytes) -> None:
         payload = data[NAME_BYTES:]
@@ -64,11 +72,19 @@ class Process:
                 # The edge: one receiver's fault must not cost the others their message.
                 logger.exception("a receiver failed")
 
+    def _tell_of_gap(self, name: bytes) -> None:
+        for receiver in tuple(self.listeners.get(name, ())):
+            receiver.miss()
+
     def deliver(self, payload: bytes) -> None:
         """What another process sends to one channel of this one."""
         name, message = msgspec.msgpack.decode(payload, type=tuple[str, bytes])
         if channel := self.channels.get(name):
             channel.deliver(message)
+
+    def miss(self) -> None:
+        for channel in self.channels.values():
+            channel.miss()
 
     async def listen(self, name: bytes, receiver: Receiver) -> None:
         """Raises LayerUnavailable; then the receiver does not listen."""
@@ -111,13 +127,14 @@ class ClusterChannelLayer(BaseChannelLayer):
       `LayerUnavailable`. Connections and subscriptions come back by themselves.
     - A channel keeps at most `capacity` messages for a consumer that does not read. `send` to a full channel of the
       same process raises ChannelFull; any other message is dropped and counted (`channel_layer_dropped_messages`).
+    - No other loss is silent: channels whose subscription was interrupted get `gap_message` once it stands again.
 
     What it does not:
 
     - Nothing is stored: a channel that is not there when a message comes never gets it, and clients resume from the
       database. What one process publishes while another has lost its connection is lost there. When a master is
-      replaced or slots move, publishers wait for subscribers (slots.py says how long): who is slower loses messages,
-      and so do those of `accountsstore.realtime`, which does not wait.
+      replaced or slots move, publishers wait for subscribers (slots.py says how long); lost is what comes while a
+      subscriber is slower, or a master hands over on purpose, or from `accountsstore.realtime`, which does not wait.
     - A publish that raised may have been delivered, and one that was sent twice is told by its name only among the last
       REMEMBERED messages of a process.
     - A group holds channels of the process that adds them. A channel without "!" in its name delivers to every process
@@ -128,7 +145,12 @@ class ClusterChannelLayer(BaseChannelLayer):
     extensions = ["groups", "flush"]
 
     def __init__(
-        self, url: str, prefix: str = "store", capacity: int = 1000, channel_capacity: dict[str, int] | None = None
+        self,
+        url: str,
+        prefix: str = "store",
+        capacity: int = 1000,
+        channel_capacity: dict[str, int] | None = None,
+        gap_message: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(capacity=capacity, channel_capacity=self.compile_capacities(channel_capacity or {}))
         self._servers = servers_of(url)
@@ -137,6 +159,7 @@ class ClusterChannelLayer(BaseChannelLayer):
                 "Redis behind Sentinel needs CHANNEL_LAYER=channels_redis; REDIS_URL names Sentinels."
             )
         self._prefix = prefix
+        self._gap_message = msgspec.msgpack.encode(gap_message) if gap_message else None
         self._processes: dict[asyncio.AbstractEventLoop, Process] = {}
 
     def _here(self) -> Process:
@@ -175,7 +198,7 @@ class ClusterChannelLayer(BaseChannelLayer):
             # The inbox comes when Redis does; whoever joins a group hears then how it stands.
             logger.warning("a channel was made without Redis")
         name = f"{prefix.rstrip('.')}.{process.id}!{uuid.uuid4().hex}"
-        process.channels[name] = Channel(self.get_capacity(name))
+        process.channels[name] = Channel(self.get_capacity(name), self._gap_message)
         return name
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
@@ -207,7 +230,7 @@ class ClusterChannelLayer(BaseChannelLayer):
             self.require_valid_channel_name(channel)
             if self._owner(channel) not in ("", process.id):
                 raise ValueError(f"{channel} belongs to another process")
-            mine = process.channels[channel] = Channel(self.get_capacity(channel))
+            mine = process.channels[channel] = Channel(self.get_capacity(channel), self._gap_message)
         mine.readers += 1
         try:
             if "!" not in channel:

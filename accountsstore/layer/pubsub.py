@@ -25,6 +25,8 @@ HOLD_SECONDS = 15
 RETRY_SECONDS = 0.2
 # Refusals that end once the slots are read again.
 PASSING = ("MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "MASTERDOWN", "READONLY")
+# What may have been missed is told within this, not to everybody at once: each then asks the database.
+GAP_SPREAD_SECONDS = 3
 # Data begins with the name of its publish. One that is sent again, because nobody knows whether it arrived, is told
 # by it: receivers remember the last REMEMBERED and up to as many more (about 2 MB).
 NAME_BYTES = 8
@@ -43,6 +45,8 @@ class Subscription:
     slot: int
     # Whose messages arrive; None, or dead, until the subscription stands again.
     node: Node | None = None
+    # Whether it has ever stood, so that where it does not there is a gap.
+    has_stood: bool = False
 
     @property
     def stands(self) -> bool:
@@ -53,11 +57,14 @@ class ShardedPubSub:
     """Belongs to the running event loop and has one task there.
 
     `on_message(channel, data)` is called for every message: those that one publisher sent to a channel one after the
-    other come in this order.
+    other come in this order. `on_gap(channel)` is called when a subscription stands again that did not for a while:
+    messages may have been missed.
     """
 
-    def __init__(self, servers: Servers, on_message: Callable[[bytes, bytes], None]) -> None:
-        self._on_message = on_message
+    def __init__(
+        self, servers: Servers, on_message: Callable[[bytes, bytes], None], on_gap: Callable[[bytes], None]
+    ) -> None:
+        self._on_message, self._on_gap = on_message, on_gap
         self._loop = asyncio.get_running_loop()
         self._subscriptions: dict[bytes, Subscription] = {}
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
@@ -91,8 +98,8 @@ class ShardedPubSub:
             raise self._unavailable() from self._slots.error
 
     async def _published(self, slot: int, channel: bytes, data: bytes) -> bool:
-        connection = self._slots.publisher(slot)
-        if connection is None:
+        node, connection = self._slots.owner(slot), self._slots.publisher(slot)
+        if node is None or connection is None:
             return False
         try:
             await connection.ask(b"SPUBLISH", channel, data)
@@ -102,14 +109,14 @@ class ShardedPubSub:
             if not str(error).startswith(PASSING):
                 raise
             self._slots.error = error
-            self._slots.informed = self._slots.owner(slot)
+            self._slots.has_moved(node)
             return False
         return True
 
     async def subscribe(self, channel: bytes, hold_seconds: float | None = None) -> None:
         """Return when messages to `channel` arrive. Safe to repeat.
 
-        Raises LayerUnavailable after HOLD_SECONDS, or `hold_seconds`; the subscription is wanted until `unsubscribe` nevertheless.
+        Raises LayerUnavailable after HOLD_SECONDS, or `hold_seconds`; it is wanted until `unsubscribe` nevertheless.
         """
         subscription = self._subscriptions.get(channel)
         if subscription is None:
@@ -151,24 +158,26 @@ class ShardedPubSub:
             return
         if kind == b"refused":
             self._slots.error = channel
-            self._look_again(node)
+            self._moved(node)
             return
         subscription = self._subscriptions.get(channel)
         if kind == b"ssubscribe":
             if subscription is None:  # nobody wants it any more
                 node.tell(b"SUNSUBSCRIBE", channel)
                 return
+            if subscription.has_stood and not subscription.stands:
+                self._loop.call_later(random.uniform(0, GAP_SPREAD_SECONDS), self._on_gap, channel)  # noqa: S311
             # Where it stood before it stays until that server ends it: some publishers still send there.
-            subscription.node = node
+            subscription.node, subscription.has_stood = node, True
             for waiter in self._waiting.pop(channel, ()):
                 if not waiter.done():
                     waiter.set_result(None)
         elif kind == b"sunsubscribe" and subscription and subscription.node is node:  # not by us: its slot has moved
             subscription.node = None
-            self._look_again(node)
+            self._moved(node)
 
-    def _look_again(self, informed: Node) -> None:
-        self._slots.informed = informed
+    def _moved(self, node: Node) -> None:
+        self._slots.has_moved(node)
         self._wake.set()
 
     def _receive(self, node: Node, channel: bytes, data: bytes) -> None:

@@ -84,8 +84,9 @@ class Slots:
         self._was_complete = True
         # Why nothing is better.
         self.error: Exception | None = None
-        # Who has said that slots have moved, and so knows where to.
-        self.informed: Node | None = None
+        # Who has said that slots have moved. They know where to, and nothing is published there until it is read: a
+        # master that was made a replica goes on taking messages, for subscribers that it has sent away.
+        self._movers: set[Node] = set()
 
     def owner(self, slot: int) -> Node | None:
         return self._owners[slot]
@@ -93,7 +94,11 @@ class Slots:
     def publisher(self, slot: int) -> Connection | None:
         """Where to publish now."""
         node = self._owners[slot]
-        return None if node is None or slot in self._settling else node.commands
+        return None if node is None or slot in self._settling or node in self._movers else node.commands
+
+    def has_moved(self, node: Node) -> None:
+        """Slots of the node are somewhere else now, it says."""
+        self._movers.add(node)
 
     def check(self) -> None:
         for node in self._nodes.values():
@@ -105,6 +110,7 @@ class Slots:
 
     async def follow(self) -> bool:
         """Read who owns which slots and connect to them. False as long as something is on its way."""
+        movers = set(self._movers)
         try:
             layout = await self._read()
         except (OSError, hiredis.HiredisError) as error:
@@ -115,6 +121,7 @@ class Slots:
             await asyncio.gather(*(self._connect(address) for address in addresses))
             self._adopt(layout)
             self._retire(addresses)
+            self._movers -= movers
             is_complete = self._nodes.keys() == addresses
         if is_complete != self._was_complete:
             self._was_complete = is_complete
@@ -132,9 +139,8 @@ class Slots:
             return [(0, SLOTS - 1, self._servers.nodes[0])]
         nodes = list(self._nodes.values())
         random.shuffle(nodes)
-        # Who has refused something knows more than a node that nobody has told yet.
-        nodes.sort(key=lambda node: node is not self.informed)
-        self.informed = None
+        # Others may not have heard yet.
+        nodes.sort(key=lambda node: node not in self._movers)
         for node in nodes:
             if node.commands:
                 try:

