@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock clean chaos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,3 +23,6 @@ lock: ## Compile requirements/*.in to locks with hashes (UPGRADE=1 takes the new
 clean: ## Remove what was built; keep .venv and the data in var/
 	@rm -rf accountsstore/static/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var/static var/test
 	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name '*.mo' \) -print0 | xargs -0 rm -rf
+
+chaos: ## Kill the servers of production in turn, under load, and prove that nothing was lost or doubled (ONLY=mongo,redis,jobs,worker,daphne)
+	@deploy/local/chaos

@@ -47,7 +47,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         connection = transaction.get_connection()
         if connection.vendor == "mongodb":
-            return connection.in_transaction(marked, args, kwargs)  # type: ignore[attr-defined, no-any-return]
+            return connection.in_transaction(marked, args, kwargs)
         with transaction.atomic():
             return marked(*args, **kwargs)
 
@@ -69,5 +69,5 @@ def lock(row: Model) -> None:
     it: for a decision that rests on a row which stays as it is. Inside an `atomic` function."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        connection.lock(row)  # type: ignore[attr-defined]
+        connection.lock(row)
     # SQLite lets one writer in at a time.

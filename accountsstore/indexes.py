@@ -11,7 +11,7 @@ class MongoIndex(Index):
 
     def create_sql(
         self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kw: Any
-    ) -> str:
+    ) -> Any:
         return ""
 
     def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor, **kwargs: Any) -> str:

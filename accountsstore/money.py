@@ -8,6 +8,7 @@ from babel.numbers import format_currency
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accountsstore.bidi import isolated
 from accountsstore.errors import StoreError
 
 # Arabic-Indic and Persian digits are what an Arabic keyboard types.
@@ -51,10 +52,10 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
 def format_minor(amount_minor: int, currency: str | None = None) -> str:
     """1250 USD → "$12.50", the same in every language so that figures compare at a glance.
 
-    The Arabic form, "12.50 US$", would be drawn as "$US 12.50" in a line that runs from the right.
+    In a line that runs from the right it is isolated: after Arabic letters it would be drawn as "12.50$" otherwise.
     """
     currency = currency or settings.STORE_CURRENCY
-    return format_currency(to_decimal(amount_minor, currency), currency, locale="en_US")
+    return isolated(format_currency(to_decimal(amount_minor, currency), currency, locale="en_US"))
 
 
 def share_minor(amount_minor: int, basis_points: int) -> int:

@@ -101,7 +101,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "channels",
-    "django_cotton",
+    # Without its automatic set-up, which would put a loader of its own in the place of ours.
+    "django_cotton.apps.SimpleAppConfig",
     "django_htmx",
     "django_prometheus",
     "heroicons",
@@ -151,22 +152,16 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "accountsstore" / "templates"],
         "APP_DIRS": False,
         "OPTIONS": {
-            # Cotton reads the component tags; cached, so that a template is compiled once per process.
+            # Cotton reads the component tags. Each template is compiled once; in development, again when it changes.
             "loaders": [
                 (
-                    "django.template.loaders.cached.Loader",
+                    "accountsstore.template_loader.Loader" if DEBUG else "django.template.loaders.cached.Loader",
                     [
                         "django_cotton.cotton_loader.Loader",
                         "django.template.loaders.filesystem.Loader",
                         "django.template.loaders.app_directories.Loader",
                     ],
                 )
-            ]
-            if not DEBUG or TESTING
-            else [
-                "django_cotton.cotton_loader.Loader",
-                "django.template.loaders.filesystem.Loader",
-                "django.template.loaders.app_directories.Loader",
             ],
             "builtins": [
                 "django_cotton.templatetags.cotton",

@@ -1,6 +1,7 @@
 """A pytest plugin, loaded before the settings: a Valkey and a folder of its own for each test process.
 
-Under `manage.py stack run` the environment names the servers already, and only the folder is made.
+Under `manage.py stack run` the environment names the servers already: the processes share them and keep apart by the
+prefix of their keys. (Their databases have the names that pytest-django gives.)
 """
 
 import atexit
@@ -30,7 +31,9 @@ def start_valkey() -> ValkeyServer:
     return server
 
 
-if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
+if os.environ.get("ACCOUNTS_STORE_STACK") == "1":
+    os.environ["REDIS_PREFIX"] = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+else:
     server = start_valkey()
     atexit.register(server.stop)
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.port}/0"

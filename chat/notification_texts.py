@@ -9,10 +9,10 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
-from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accountsstore.bidi import isolated
 from accountsstore.money import format_minor
 from accountsstore.templatetags.store import when
 
@@ -311,18 +311,13 @@ def _filled(kind: str, part: str, params: dict[str, Any]) -> str:
     return str(getattr(KINDS[kind], part)) % _Words(params)
 
 
-def isolated(text: str) -> str:
-    """In Arabic, a name or a sum of the other direction keeps its place in the sentence (Unicode's FSI and PDI)."""
-    return f"\u2068{text}\u2069" if get_language_bidi() else text
-
-
 class _Words(dict[str, Any]):
     """Params as they read in a sentence."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         for name, value in params.items():
             if name.endswith("_minor"):
-                self[name.removesuffix("_minor")] = isolated(format_minor(value, params.get("currency")))
+                self[name.removesuffix("_minor")] = format_minor(value, params.get("currency"))
             elif name.endswith("_at"):
                 self[name.removesuffix("_at")] = isolated(when(parse_datetime(value)) if value else "–")
             else:

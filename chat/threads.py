@@ -13,7 +13,6 @@ from accountsstore.db import uuid7
 from accountsstore.money import format_minor
 from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
-from chat.notification_texts import isolated
 from chat.presence import online_if_known
 from chat.selectors import messages_before, others_in
 from payments.models import Order
@@ -80,7 +79,7 @@ class Thread:
         if self.order is None:
             return ""
         price = format_minor(self.order.price_minor, self.order.currency)
-        return _("%(price)s is in escrow") % {"price": isolated(price)} if self.order.state in HELD else price
+        return _("%(price)s is in escrow") % {"price": price} if self.order.state in HELD else price
 
 
 def thread_of(mine: Participant, user: User, before: int | None = None) -> Thread:

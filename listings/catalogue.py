@@ -40,7 +40,7 @@ OPTIONAL = {"is_required": False}
 
 REGIONS = "Europe | أوروبا\nAmericas | الأمريكتان\nAsia | آسيا\nMiddle East | الشرق الأوسط\nWorldwide | كل العالم"
 TERMS = "1 month | شهر\n3 months | 3 أشهر\n6 months | 6 أشهر\n12 months | 12 شهرًا\nLifetime | مدى الحياة"
-SYSTEMS = "Windows\nmacOS\nLinux\nAndroid\niOS\nAny | أي نظام"
+SYSTEMS = "Windows\nmacOS\nLinux\nAndroid\niOS\nAny system | أي نظام"
 LANGUAGES = (
     "English | الإنجليزية\nArabic | العربية\nSpanish | الإسبانية\nFrench | الفرنسية\nGerman | الألمانية\nOther | أخرى"
 )
@@ -123,7 +123,7 @@ CATEGORIES = (
         art=Art.GAMES,
         fields=(
             GAME,
-            _choice("platform", "Platform", "المنصة", "Android\niOS\nBoth | كلتاهما"),
+            _choice("platform", "Platform", "المنصة", "Android\niOS\nAndroid and iOS | Android وiOS"),
             _attribute("level", "Level", "المستوى", Kind.NUMBER, **OPTIONAL),
             MAIL_INCLUDED,
             *GAME_LOGIN,

@@ -4,6 +4,7 @@ import dataclasses
 
 from django.utils.translation import gettext as _
 
+from accountsstore.bidi import isolated
 from accountsstore.templatetags.store import when
 from payments.models import OrderEvent
 from payments.order_facts import Facts
@@ -108,12 +109,13 @@ def _told(f: Facts, event: OrderEvent) -> Moment:
         "request": _("The buyer asked for it"),
         "fund": _("Paid into escrow"),
         "redeliver": _("The seller corrected the login details"),
-        "offer": _("%(name)s made an offer") % {"name": event.actor.name if event.actor else ""},
+        "offer": _("%(name)s offered %(amount)s back")
+        % {"name": event.actor.name if event.actor else "", "amount": isolated(event.note)},
     }
     title = own.get(event.happening) or TRANSITIONS[event.happening].label
     if event.happening == "accept" and event.actor is None:
         title = _("The time to check was over, the warranty began")
-    return Moment(str(title), note, "past", says=event.note)
+    return Moment(str(title), note, "past", says="" if event.happening == "offer" else event.note)
 
 
 def _plan(f: Facts) -> list[Moment]:
@@ -156,5 +158,5 @@ def money_table(f: Facts) -> list[Sum]:
     is_over = order.state in FINAL
     fee = order.fee_minor if is_over else f.fee_minor
     if fee:
-        rows.append(Sum(_("Fee, %(percent)s %%") % {"percent": f"{order.fee_basis_points / 100:g}"}, f.minus(fee)))
+        rows.append(Sum(_("Fee, %(percent)s%%") % {"percent": f"{order.fee_basis_points / 100:g}"}, f.minus(fee)))
     return [*rows, Sum(_("You got"), f.words["released"], True) if is_over else Sum(_("You get"), f.words["net"], True)]

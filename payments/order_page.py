@@ -148,7 +148,7 @@ def _deliver_fields(f: Facts) -> list[CategoryField]:
 
 def _offer_words(f: Facts) -> str:
     dispute = f.dispute
-    if dispute is None or dispute.offer_minor is None or dispute.offer_by is None:
+    if dispute is None or not dispute.is_open or dispute.offer_minor is None or dispute.offer_by is None:
         return ""
     words = f.words | {
         "name": dispute.offer_by.name,

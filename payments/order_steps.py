@@ -169,6 +169,14 @@ def _accepted(f: Facts) -> Step:
 
 
 def _disputed(f: Facts) -> Step:
+    step = _in_dispute(f)
+    if not f.is_overdue:
+        return step
+    late = _("Our staff are late with their decision. The money stays here until they decide, or you two agree.")
+    return dataclasses.replace(step, text=late)
+
+
+def _in_dispute(f: Facts) -> Step:
     dispute = f.dispute
     words = f.words
     offer = Action(

@@ -9,6 +9,8 @@ from accounts.models import AuditEvent, SellerApplication, User
 from accounts.services import audit_record, seller_apply, user_suspend
 from accounts.tests.factories import PASSWORD, UserFactory
 
+pytestmark = pytest.mark.stack
+
 
 def staff_with(*codenames: str) -> User:
     user = UserFactory(is_staff=True)

@@ -8,6 +8,8 @@ from accounts.services import password_require, password_set
 from accounts.tests.factories import PASSWORD
 from accountsstore.models import OutboxEvent
 
+pytestmark = pytest.mark.stack
+
 
 @pytest.mark.django_db
 def test_the_right_password_passes_however_often(buyer: User) -> None:

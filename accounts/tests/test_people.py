@@ -13,6 +13,8 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from accountsstore.errors import Conflict, NotAllowed, StoreError
 from accountsstore.models import OutboxEvent
 
+pytestmark = pytest.mark.stack
+
 
 def with_permission(codename: str) -> User:
     user = UserFactory(is_staff=True)

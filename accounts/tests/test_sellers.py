@@ -18,6 +18,8 @@ from accounts.tests.factories import UserFactory
 from accountsstore.errors import Conflict, NotAllowed, StoreError
 from accountsstore.models import OutboxEvent
 
+pytestmark = pytest.mark.stack
+
 ANSWERS = {"legal_name": "Amal Haddad", "country": "Jordan", "sells": "Licences bought in bundles."}
 
 

@@ -11,6 +11,8 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
 from accountsstore.models import OutboxEvent, OutboxMail
 
+pytestmark = pytest.mark.stack
+
 NEW = {"email": "Amal@Example.com", "username": "Amal_1", "password1": "wide-river-quiet-lamp"}
 
 

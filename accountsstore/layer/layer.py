@@ -114,10 +114,10 @@ class ClusterChannelLayer(BaseChannelLayer):
 
     What it does not:
 
-    - Nothing is stored. A channel that is not there when a message comes never gets it: clients resume from the
-      database. While a master is replaced or a connection is lost, messages to its groups are lost where a process
-      subscribes again later than SETTLE_SECONDS after others publish again, and where they are published by
-      `accountsstore.realtime`, which does not wait.
+    - Nothing is stored: a channel that is not there when a message comes never gets it, and clients resume from the
+      database. What one process publishes while another has lost its connection is lost there. When a master is
+      replaced or slots move, publishers wait for subscribers (slots.py says how long): who is slower loses messages,
+      and so do those of `accountsstore.realtime`, which does not wait.
     - A publish that raised may have been delivered, and one that was sent twice is told by its name only among the last
       REMEMBERED messages of a process.
     - A group holds channels of the process that adds them. A channel without "!" in its name delivers to every process

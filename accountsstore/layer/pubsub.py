@@ -88,7 +88,7 @@ class ShardedPubSub:
                     if await self._published(slot, channel, data):
                         return
         except TimeoutError:
-            raise self._unavailable(HOLD_SECONDS) from self._slots.error
+            raise self._unavailable() from self._slots.error
 
     async def _published(self, slot: int, channel: bytes, data: bytes) -> bool:
         connection = self._slots.publisher(slot)
@@ -106,10 +106,10 @@ class ShardedPubSub:
             return False
         return True
 
-    async def subscribe(self, channel: bytes, hold_seconds: float = HOLD_SECONDS) -> None:
+    async def subscribe(self, channel: bytes, hold_seconds: float | None = None) -> None:
         """Return when messages to `channel` arrive. Safe to repeat.
 
-        Raises LayerUnavailable after `hold_seconds`; the subscription is wanted until `unsubscribe` nevertheless.
+        Raises LayerUnavailable after HOLD_SECONDS, or `hold_seconds`; the subscription is wanted until `unsubscribe` nevertheless.
         """
         subscription = self._subscriptions.get(channel)
         if subscription is None:
@@ -122,10 +122,10 @@ class ShardedPubSub:
         waiter = self._loop.create_future()
         self._waiting.setdefault(channel, []).append(waiter)
         try:
-            async with asyncio.timeout(hold_seconds):
+            async with asyncio.timeout(hold_seconds or HOLD_SECONDS):
                 await waiter
         except TimeoutError:
-            raise self._unavailable(hold_seconds) from self._slots.error
+            raise self._unavailable() from self._slots.error
 
     def unsubscribe(self, channel: bytes) -> None:
         """Safe to repeat."""
@@ -139,8 +139,8 @@ class ShardedPubSub:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def _unavailable(self, seconds: float) -> LayerUnavailable:
-        return LayerUnavailable(f"waited {seconds} s for Redis: {self._slots.error!r}")
+    def _unavailable(self) -> LayerUnavailable:
+        return LayerUnavailable(f"Redis is away: {self._slots.error!r}")
 
     # ------------------------------------------------------------ what a server says
 

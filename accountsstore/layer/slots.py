@@ -16,8 +16,9 @@ from accountsstore.redis import Servers
 
 logger = logging.getLogger(__name__)
 
-# Publishers wait this long at a new owner, so that the subscribers of other processes are there first.
-SETTLE_SECONDS = 0.5
+# Publishers wait this long at a new owner, so that the subscribers of other processes are there first. Where the old one
+# lives it tells them; where it is dead they look three times a second, or as often as an attempt to reach it times out.
+MOVED_SETTLE_SECONDS, DEAD_SETTLE_SECONDS = 0.5, 1.5
 # A node without slots is left after this: until then publishers who do not know yet may send there.
 LEAVE_SECONDS = 2
 # A server that says nothing is asked after the first and given up after the second.
@@ -201,9 +202,10 @@ class Slots:
                 owners[first : last + 1] = [node] * (last + 1 - first)
         self._settling = {slot: until for slot, until in self._settling.items() if until > now}
         if self._has_owners:
-            for slot, owner in enumerate(owners):
-                if owner is not None and owner is not self._owners[slot]:
-                    self._settling[slot] = now + SETTLE_SECONDS
+            for slot, (before, owner) in enumerate(zip(self._owners, owners, strict=True)):
+                if owner is not None and owner is not before:
+                    has_moved = before is not None and before.is_alive
+                    self._settling[slot] = now + (MOVED_SETTLE_SECONDS if has_moved else DEAD_SETTLE_SECONDS)
         self._owners = owners
         self._has_owners = self._has_owners or any(owners)
 

@@ -34,6 +34,7 @@ NO_REPLICA_SET = 20
 
 
 class DatabaseWrapper(MongoWrapper):
+    in_atomic_block: bool
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
 

@@ -16,6 +16,6 @@ class DatabaseSchemaEditor(MongoSchemaEditor):
         if not unique or any(each.null for each in fields):
             super().add_index(model, index, field=field, unique=unique, **options)
             return
-        definition = index.get_pymongo_index_model(model, schema_editor=self, field=field)
+        definition = index.get_pymongo_index_model(model, schema_editor=self, field=field)  # type: ignore[attr-defined]  # the backend gives every Index this method
         definition.document["unique"] = True
         self.get_collection(model._meta.db_table).create_indexes([definition])

@@ -1,6 +1,7 @@
 """The Redis Cluster of the stack: three masters that share the slots, each with a replica."""
 
 import contextlib
+from typing import Any
 
 import redis
 
@@ -34,9 +35,9 @@ async def form(stack: Stack, nodes: list[Node], watch: Watch) -> None:
     """
     password = stack.passwords["redis"]
     await watch.until(lambda: all(answers(node, password) for node in nodes), "The first answer of the cluster")
-    for step in (_met, _slots_shared, _replicated):
+    for step in (_met, _slots_shared, _replicated, _agreed):
         await watch.until(lambda step=step: step(nodes, password), "Making the cluster")  # type: ignore[misc]
-    await watch.until(lambda: all(health(stack, node).ok for node in nodes), "The cluster's agreement")
+    await watch.until(lambda: all(health(stack, node).ok for node in nodes), "The cluster's health")
 
 
 def health(stack: Stack, node: Node) -> Health:
@@ -84,13 +85,28 @@ def _replicated(nodes: list[Node], password: str) -> bool:
     """Make replicas of the nodes without slots. False while one has not heard of its master."""
     try:
         for number, node in enumerate(nodes[MASTERS:]):
-            seen = ask(node, password, "CLUSTER NODES")
-            myself = next(one for one in seen.values() if "myself" in one["flags"])
-            if "master" in myself["flags"] and not myself["slots"]:
+            if any("myself" in one["flags"] and _is_idle(one) for one in _seen_by(node, password)):
                 ask(node, password, "CLUSTER REPLICATE", ask(nodes[number], password, "CLUSTER MYID"))
     except redis.RedisError:
         return False
     return True
+
+
+def _agreed(nodes: list[Node], password: str) -> bool:
+    """Has every node heard what each one is?"""
+    try:
+        return not any(_is_idle(one) for node in nodes for one in _seen_by(node, password))
+    except redis.RedisError:
+        return False
+
+
+def _is_idle(one: dict[str, Any]) -> bool:
+    """A master without slots has nothing to do."""
+    return "master" in one["flags"] and not one["slots"]
+
+
+def _seen_by(node: Node, password: str) -> list[dict[str, Any]]:
+    return list(ask(node, password, "CLUSTER NODES").values())
 
 
 def _info(node: Node, password: str) -> dict[str, str]:

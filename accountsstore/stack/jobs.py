@@ -1,5 +1,7 @@
 """The job queue of the stack: a Redis, its replica, and three Sentinels that decide who is master."""
 
+import contextlib
+
 import redis
 
 from accountsstore.stack.configuration import render, write_private
@@ -36,10 +38,19 @@ def is_sentinel(node: Node) -> bool:
 
 async def form(stack: Stack, nodes: list[Node], watch: Watch) -> None:
     """Wait until one is master, the other follows it and the Sentinels know each other. Safe to repeat."""
-    await watch.until(
-        lambda: all(answers(node, stack.passwords["jobs"]) for node in nodes), "The first answer of the queue"
-    )
+    password, sentinels = stack.passwords["jobs"], [node for node in nodes if is_sentinel(node)]
+    await watch.until(lambda: all(answers(node, password) for node in nodes), "The first answer of the queue")
+    # A Sentinel asks its master for replicas every 10 s; one that asked too early would keep the start waiting.
+    await watch.until(lambda: _ask_every(500, sentinels, password), "The Sentinels")
     await watch.until(lambda: all(health(stack, node).ok for node in nodes), "The queue's replica and Sentinels")
+    await watch.until(lambda: _ask_every(10_000, sentinels, password), "The Sentinels")
+
+
+def _ask_every(milliseconds: int, sentinels: list[Node], password: str) -> bool:
+    try:
+        return all(ask(node, password, "SENTINEL DEBUG", "INFO-PERIOD", milliseconds) for node in sentinels)
+    except redis.RedisError:
+        return False
 
 
 def health(stack: Stack, node: Node) -> Health:
@@ -50,22 +61,24 @@ def health(stack: Stack, node: Node) -> Health:
         found = replication(node, password)
     except redis.RedisError as error:
         return Health("", f"no answer ({type(error).__name__})")
-    if found.role == "master" and _named_master(stack) not in (None, node.port):
-        # It was away and does not know yet that another one has taken over.
-        return Health("master", "the Sentinels have another master")
+    if found.role == "master" and not _only_master(stack, node):
+        # It was away, and another one has taken over: it will be told to follow.
+        return Health("master", "another one is master")
     return found
 
 
-def _named_master(stack: Stack) -> int | None:
-    """The port of the master by the first Sentinel that answers; None when none does."""
-    for node in stack.part("jobs"):
-        if is_sentinel(node):
-            try:
-                _, port = ask(node, stack.passwords["jobs"], "SENTINEL GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
-                return int(port)
-            except (redis.RedisError, TypeError):
-                continue
-    return None
+def _only_master(stack: Stack, node: Node) -> bool:
+    """Does neither the other server nor a Sentinel that answers say otherwise?"""
+    password = stack.passwords["jobs"]
+    for other in stack.part("jobs"):
+        with contextlib.suppress(redis.RedisError):
+            if is_sentinel(other):
+                _, port = ask(other, password, "SENTINEL GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
+                if int(port) != node.port:
+                    return False
+            elif other != node and replication(other, password).role == "master":
+                return False
+    return True
 
 
 def _sentinel(node: Node, password: str) -> Health:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from heroicons.templatetags import heroicons
 
+from accountsstore import bidi
 from accountsstore import money as amounts
 
 register = template.Library()
@@ -28,6 +29,9 @@ def icon(name: str, style: str = "micro", css: str = "") -> str:
     """The named heroicon, hidden from screen readers: say the meaning in words beside it. `css` replaces the size."""
     draw = getattr(heroicons, f"heroicon_{style}")
     return SafeString(draw(name, size=None, aria_hidden="true", **{"class": css or _ICON_SIZES[style]}))
+
+
+register.filter("isolated", bidi.isolated)
 
 
 @register.filter

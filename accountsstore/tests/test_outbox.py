@@ -12,6 +12,8 @@ from accountsstore.events import WalletChanged, user_group
 from accountsstore.mail import mail_queue
 from accountsstore.models import OutboxEvent, OutboxMail
 
+pytestmark = pytest.mark.stack
+
 EVENT = WalletChanged(user="00")
 LATER = datetime.timedelta(seconds=11)
 

@@ -21,6 +21,8 @@ from chat.models import Message
 from payments.models import Deposit, LedgerTransaction, Order, OrderEvent
 from payments.services.verification import ledger_verify
 
+pytestmark = pytest.mark.stack
+
 
 def one_dispute() -> list[tuple[float, Story]]:
     """A shop with one thing on sale, its buyer, and a dispute that ends with a split."""

@@ -16,7 +16,7 @@ from chat.services.messages import message_delivered, message_read, message_send
 from chat.tests.factories import OrderFactory
 from payments.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from chat.services.missed import missed_messages_mail
 from chat.services.notifications import preferences_set
 from chat.tests.factories import OrderFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 @pytest.fixture

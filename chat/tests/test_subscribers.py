@@ -22,7 +22,7 @@ from payments.models import Deposit, Order, OrderEvent, PayoutMethod, Withdrawal
 from payments.states import TRANSITIONS
 from payments.tests.factories import DepositFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 Jobs = Callable[[], None]
 

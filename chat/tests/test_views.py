@@ -15,7 +15,7 @@ from chat.services.notifications import notification_create
 from chat.tests.factories import OrderFactory
 from payments.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 @pytest.fixture

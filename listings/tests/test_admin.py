@@ -12,7 +12,7 @@ from listings.models import Category, CategoryField, Listing, Review
 from listings.services.moderation import listing_report
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 @pytest.fixture

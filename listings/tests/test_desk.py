@@ -15,7 +15,7 @@ from accounts.tests.factories import SellerFactory
 from listings.models import Credential, Listing, ListingImage, StockItem
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 @pytest.fixture

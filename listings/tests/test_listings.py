@@ -24,7 +24,7 @@ from listings.services.stock import BadStock, stock_add_manual, stock_load, stoc
 from listings.tests.factories import CategoryFactory, ListingFactory
 
 State = Listing.State
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 GOOD: dict[str, Any] = {
     "title": "Knight of level 62, three mounts",

@@ -15,7 +15,7 @@ from listings.services.stock import stock_take
 from listings.tests.factories import ListingFactory
 
 State = Listing.State
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 def test_a_take_down_tells_the_seller_and_leaves_a_record(staff: User) -> None:

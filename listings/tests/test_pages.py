@@ -12,7 +12,7 @@ from accounts.services import user_suspend
 from listings.models import Category, Favourite, Listing, ListingReport, Review, SellerFigures, StoreFigures
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 SCRIPT = '<script>alert("x")</script>'
 

@@ -20,7 +20,7 @@ from listings.services.listings import category_index, listing_pause, listing_up
 from listings.tasks import category_reindex
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 def titles(**asked: Any) -> list[str]:

@@ -37,7 +37,7 @@ def facts(order: Order) -> list[tuple[Any, Any]]:
         (_("Buyer"), order.buyer),
         (_("Seller"), order.seller),
         (_("Price"), format_minor(order.price_minor, order.currency)),
-        (_("Fee"), f"{order.fee_basis_points / 100:g} %"),
+        (_("Fee"), f"{order.fee_basis_points / 100:g}%"),
     ]
 
 
@@ -110,7 +110,7 @@ class OrderAdmin(StaffAdmin):
 
     @display(description=_("Fee"))
     def fee(self, order: Order) -> str:
-        return f"{order.fee_basis_points / 100:g} %"
+        return f"{order.fee_basis_points / 100:g}%"
 
     @display(description=_("Ended with"))
     def sums(self, order: Order) -> str:

@@ -36,6 +36,8 @@ from payments.services.withdrawals import withdrawal_approve, withdrawal_request
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.tests.factories import DepositFactory, PayoutMethodFactory, receipt
 
+pytestmark = pytest.mark.stack
+
 
 def changelist(model: type) -> str:
     return reverse(f"admin:payments_{model._meta.model_name}_changelist")

@@ -13,6 +13,8 @@ from payments.services.orders import order_accept, order_deliver, order_reveal
 from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL, buy, fund
 
+pytestmark = pytest.mark.stack
+
 S = OrderState
 HOUR = datetime.timedelta(hours=1)
 

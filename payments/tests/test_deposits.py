@@ -29,7 +29,7 @@ from payments.tests.factories import DepositFactory, DepositMethodFactory, recei
 from uploads.errors import BadFile
 
 S = DepositState
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.stack]
 
 
 def claimed(staff: User, **kwargs: object) -> Deposit:

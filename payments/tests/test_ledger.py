@@ -26,6 +26,8 @@ from payments.services.ledger import (
 )
 from payments.tests.conftest import fund
 
+pytestmark = pytest.mark.stack
+
 USD = settings.STORE_CURRENCY
 
 

@@ -126,7 +126,7 @@ def test_a_split_adds_up_on_both_sides(buyer: User, seller: User, staff: User) -
     assert [(row.name, row.amount) for row in shown["seller"].money] == [
         ("Price", "$25.00"),
         ("Back in the buyer's wallet", "−$10.00"),
-        ("Fee, 8 %", "−$1.20"),
+        ("Fee, 8%", "−$1.20"),
         ("You got", "$13.80"),
     ]
     assert shown["buyer"].money[-1].amount == "$15.00"

@@ -42,6 +42,8 @@ from payments.services.reviews import review_write
 from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL, buy, fund
 
+pytestmark = pytest.mark.stack
+
 S = OrderState
 
 

@@ -32,7 +32,7 @@ from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.tests.factories import DepositFactory, PayoutMethodFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack]
 
 S = OrderState
 

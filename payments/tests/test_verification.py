@@ -13,7 +13,7 @@ from payments.services.verification import ledger_verify
 from payments.states import OrderState
 from payments.tests.conftest import CREDENTIAL
 
-pytestmark = pytest.mark.broken_books
+pytestmark = [pytest.mark.broken_books, pytest.mark.stack]
 
 
 def _entry_changed(order):

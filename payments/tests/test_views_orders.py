@@ -21,6 +21,8 @@ from payments.services.orders import order_accept, order_deliver, order_release,
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.views.orders import DEEDS, STEP_UP_SECONDS, device_name
 
+pytestmark = pytest.mark.stack
+
 
 def page(order: Order) -> str:
     return reverse("payments:order", args=[order.number])
@@ -128,7 +130,7 @@ def test_the_buyer_sees_no_fee_and_the_seller_does(client: Client, buyer: User, 
     rows = client.get(page(order)).context["page"].money
     assert [(row.name, row.amount) for row in rows] == [
         ("Price", "$25.00"),
-        ("Fee, 8 %", "−$2.00"),
+        ("Fee, 8%", "−$2.00"),
         ("You get", "$23.00"),
     ]
 

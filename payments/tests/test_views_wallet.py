@@ -22,6 +22,8 @@ from payments.tests.conftest import buy, fund
 from payments.tests.factories import DepositFactory
 from payments.views.wallet import LONGEST_DAYS, plain_cell
 
+pytestmark = pytest.mark.stack
+
 WALLET, STATEMENT, CSV = (reverse(f"payments:{name}") for name in ("wallet", "statement", "statement_csv"))
 
 

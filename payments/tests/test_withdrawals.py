@@ -27,6 +27,8 @@ from payments.states import WithdrawalState
 from payments.tests.conftest import fund
 from payments.tests.factories import PayoutMethodFactory
 
+pytestmark = pytest.mark.stack
+
 S = WithdrawalState
 IBAN = "DE89370400440532013000"
 

@@ -13,6 +13,7 @@ from payments.earnings import earnings
 from payments.models import Order
 from payments.order_lists import orders_todo, tab_count
 from payments.selectors import wallet_available
+from payments.states import OrderState
 from payments.views.orders import list_context
 
 LISTINGS_SHOWN = 6
@@ -35,7 +36,8 @@ def desk(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "todo_count": tab_count(request.user, role="seller", tab="todo"),
         "running_count": tab_count(request.user, role="seller", tab="running"),
-        "first_due": rows[0].order.due_at if rows else None,
+        # The time of a dispute is that of staff.
+        "first_due": next((row.order.due_at for row in rows if row.order.state != OrderState.DISPUTED), None),
         "earnings": earnings(request.user),
         "available": format_minor(wallet_available(request.user)),
         "figures": SellerFigures.objects.filter(seller=request.user).first(),

@@ -28,6 +28,8 @@ from uploads.services import (
 from uploads.tests import samples
 from uploads.tests.factories import receipt_upload, stored_file
 
+pytestmark = pytest.mark.stack
+
 Purpose, State = StoredFile.Purpose, StoredFile.State
 
 

@@ -20,6 +20,8 @@ from uploads.services import file_discard, file_store
 from uploads.tests import samples
 from uploads.tests.factories import stored_file
 
+pytestmark = pytest.mark.stack
+
 Purpose = StoredFile.Purpose
 
 

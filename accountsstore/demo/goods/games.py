@@ -212,7 +212,7 @@ GAMES = (
     _mobile(
         "orchard",
         "Pocket Orchard",
-        "Both",
+        "Android and iOS",
         88,
         seller="oldtown",
         title="Pocket Orchard, level 88, all seasons",
@@ -251,7 +251,7 @@ GAMES = (
     _mobile(
         "dunes-ar",
         "Dune Couriers",
-        "Both",
+        "Android and iOS",
         52,
         seller="zaytoun",
         title="حساب Dune Couriers مستوى 52 مع قافلة كاملة",

@@ -14,7 +14,7 @@ SOFTWARE = (
     _licence(
         "draftwell",
         "Draftwell Studio",
-        "Any",
+        "Any system",
         "Lifetime",
         2,
         attributes={"edition": "Personal"},
@@ -66,7 +66,7 @@ SOFTWARE = (
     _licence(
         "glyphline",
         "Glyphline",
-        "Any",
+        "Any system",
         "6 months",
         3,
         attributes={"edition": "Personal"},
@@ -97,7 +97,7 @@ SOFTWARE = (
     _licence(
         "notehold",
         "Notehold",
-        "Any",
+        "Any system",
         "12 months",
         5,
         category="software",
@@ -111,7 +111,7 @@ SOFTWARE = (
     _licence(
         "archiver",
         "Foldaway",
-        "Any",
+        "Any system",
         "Lifetime",
         3,
         category="software",
@@ -126,7 +126,7 @@ SOFTWARE = (
     _licence(
         "latchkey",
         "Latchkey Vault",
-        "Any",
+        "Any system",
         "12 months",
         6,
         category="security-software",

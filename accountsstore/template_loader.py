@@ -1,0 +1,33 @@
+"""The cached loader of development: as fast as that of production, and a changed template shows at the next request."""
+
+from pathlib import Path
+from typing import Any
+
+from django.template import Template
+from django.template.loaders import cached
+
+
+class Loader(cached.Loader):
+    """Forgets a compiled template when its file has changed, and every template that was not found."""
+
+    def get_template(self, template_name: str, skip: Any = None) -> Template:
+        key = self.cache_key(template_name, skip)
+        known = self.get_template_cache.get(key)
+        if known is not None and not _is_current(known):
+            del self.get_template_cache[key]
+        template = super().get_template(template_name, skip)
+        if not hasattr(template, "changed_at"):
+            template.changed_at = _changed_at(template)  # type: ignore[attr-defined]  # our own mark
+        return template
+
+
+def _is_current(known: Any) -> bool:
+    return isinstance(known, Template) and getattr(known, "changed_at", 0) == _changed_at(known)
+
+
+def _changed_at(template: Template) -> int:
+    """When the template's file was written, in nanoseconds; 0 when it is gone."""
+    try:
+        return Path(template.origin.name).stat().st_mtime_ns
+    except OSError:
+        return 0
