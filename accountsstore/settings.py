@@ -312,6 +312,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# What ends a start is a sentence for people, not a line of the log.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 # Any number of beats: each queues a tick a second, and the database gives each turn once (clock.py). They keep no file.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {

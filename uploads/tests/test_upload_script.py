@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Page, Request, expect, sync_playwright
 from pytest_django import Settings
@@ -49,6 +52,19 @@ def allowed(bucket: Any, settings: Settings) -> Any:
     return bucket
 
 
+def stored() -> list[StoredFile]:
+    """Asked in a thread: Django lets nobody at the database in the one where the browser's event loop runs."""
+
+    def read() -> list[StoredFile]:
+        try:
+            return list(StoredFile.objects.all())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(read).result()
+
+
 def sent(page: Page) -> list[Request]:
     found: list[Request] = []
     page.on("request", lambda request: found.append(request) if request.method == "POST" else None)
@@ -63,14 +79,11 @@ def test_a_file_goes_to_the_bucket_and_the_form_names_it(allowed: Any, page: Pag
     posts = sent(page)
     use(page)
     expect(page.get_by_text("Your picture is changed.")).to_be_visible()
-    assert [request.url.partition("?")[0].rpartition("127.0.0.1")[2].partition("/")[2] for request in posts] == [
-        "files/incoming/",
-        allowed.name,
-        "files/avatar/",
-    ]
+    paths = [urlsplit(request.url).path.strip("/") for request in posts]
+    assert paths == ["files/incoming", allowed.name, "files/avatar"]
     assert posts[1].url.startswith(settings.S3_ENDPOINT_URL)
     assert len(posts[2].post_data_buffer or b"") < 2_000, "the form carries no bytes"
-    file = StoredFile.objects.get()
+    [file] = stored()
     assert (file.state, file.size_bytes, file.original_name) == ("clean", len(BIG), "me.jpg")
     assert len([key for key in keys(allowed) if key.startswith("incoming/avatar/")]) == 1
 
@@ -80,7 +93,7 @@ def test_where_the_bucket_cannot_be_reached_the_form_carries_the_file(allowed: A
     page.route(f"**/{allowed.name}/**", lambda route: route.abort())
     use(page)
     expect(page.get_by_text("Your picture is changed.")).to_be_visible()
-    assert StoredFile.objects.get().size_bytes == len(BIG)
+    assert [file.size_bytes for file in stored()] == [len(BIG)]
     assert not [key for key in keys(allowed) if key.startswith("incoming/")]
 
 
@@ -99,7 +112,7 @@ def test_a_file_that_our_own_check_refuses_is_refused_on_the_page(allowed: Any, 
     page.set_input_files("input[type=file]", tmp_path / "me.jpg")
     use(page)
     expect(page.get_by_text("HTML files are not accepted here.")).to_be_visible()
-    assert not StoredFile.objects.exists()
+    assert stored() == []
 
 
 def test_without_a_bucket_the_form_carries_the_file(page: Page) -> None:
@@ -107,4 +120,4 @@ def test_without_a_bucket_the_form_carries_the_file(page: Page) -> None:
     use(page)
     expect(page.get_by_text("Your picture is changed.")).to_be_visible()
     assert len(posts) == 1
-    assert StoredFile.objects.get().size_bytes == len(BIG)
+    assert [file.size_bytes for file in stored()] == [len(BIG)]
