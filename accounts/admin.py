@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin_base import ReasonForm, StaffAdmin, reason_action
+from accounts.admin_lists import IndexedValuesFilter
 from accounts.models import AuditEvent, SellerApplication, SellerProfile, User
 from accounts.services import (
     seller_application_approve,
@@ -55,8 +56,8 @@ class UserAdmin(StaffAdmin):
     list_display = ("username", "display_name", "email", "status_label", "sells", "is_staff", "created_at")
     list_filter = ("status", "is_staff", "groups")
     list_select_related = ("seller_profile",)
-    search_fields = ("username", "email", "display_name")
-    ordering = ("-created_at",)
+    search_fields = ("username__startswith", "email__startswith", "display_name__startswith")
+    ordering = ("-id",)
     fields = (
         "username",
         "display_name",
@@ -119,7 +120,7 @@ class UserAdmin(StaffAdmin):
         icon="storefront",
     )
 
-    @display(description=_("Status"), ordering="status", label=STATUS_COLOURS)
+    @display(description=_("Status"), label=STATUS_COLOURS)
     def status_label(self, user: User) -> tuple[str, str]:
         return user.status, user.get_status_display()
 
@@ -149,9 +150,9 @@ class SellerApplicationAdmin(StaffAdmin):
     list_display = ("legal_name", "user", "country", "attempt", "state_label", "created_at")
     list_filter = ("state",)
     list_select_related = ("user",)
-    search_fields = ("legal_name", "user__username", "user__email")
+    search_fields = ("legal_name__startswith", "user__username__exact", "user__email__exact")
     # Longest waiting first.
-    ordering = ("created_at",)
+    ordering = ("id",)
     fields = (
         "user",
         "legal_name",
@@ -200,7 +201,7 @@ class SellerApplicationAdmin(StaffAdmin):
         danger=True,
     )
 
-    @display(description=_("State"), ordering="state", label=APPLICATION_COLOURS)
+    @display(description=_("State"), label=APPLICATION_COLOURS)
     def state_label(self, application: SellerApplication) -> tuple[str, str]:
         return application.state, application.get_state_display()
 
@@ -216,10 +217,10 @@ class AuditEventAdmin(StaffAdmin):
     """Every deed of staff. Nobody writes here; `?subject=deposit:<id>` is one thing's history."""
 
     list_display = ("created_at", "actor", "action", "subject_text", "reason")
-    list_filter = ("action",)
+    list_filter = (("action", IndexedValuesFilter),)
     list_select_related = ("actor",)
-    search_fields = ("subject", "subject_text", "actor__username", "reason")
-    ordering = ("-created_at",)
+    search_fields = ("subject__startswith", "actor__username__exact")
+    ordering = ("-id",)
     fields = ("created_at", "actor", "action", "subject", "subject_text", "before", "after", "reason", "ip")
 
 

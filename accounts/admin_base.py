@@ -26,12 +26,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
 from unfold.dataclasses import UnfoldAction
 from unfold.enums import ActionVariant
 from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
+from accounts.admin_lists import QuickList
 from accounts.models import User
 from accounts.services import audit_record
 from accountsstore.db import atomic
@@ -95,7 +95,7 @@ class StaffAdminChecks(UnfoldModelAdminChecks):
         return []
 
 
-class StaffAdmin(ModelAdmin):
+class StaffAdmin(QuickList):
     """Read-only unless declared. Whoever holds one of `open_to` sees it; changes beyond `reason_action`s are audited."""
 
     checks_class = StaffAdminChecks
@@ -107,8 +107,6 @@ class StaffAdmin(ModelAdmin):
     actions = None
     list_per_page = 50
     list_fullwidth = True
-    # Counting a whole table for every page of it is slow and tells little.
-    show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return any(map(request.user.has_perm, self.open_to)) or super().has_view_permission(request, obj)

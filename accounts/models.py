@@ -66,6 +66,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         indexes: ClassVar = [
             models.Index(fields=["status", "-created_at"], name="user_status"),
             models.Index(fields=["is_staff"], name="user_staff"),
+            models.Index(fields=["display_name"], name="user_display_name"),
         ]
 
     def __str__(self) -> str:
@@ -141,7 +142,10 @@ class SellerApplication(Row):
                 fields=["user"], condition=models.Q(state__in=["submitted", "needs_info"]), name="one_open_application"
             )
         ]
-        indexes: ClassVar = [models.Index(fields=["state", "created_at"], name="application_queue")]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "created_at"], name="application_queue"),
+            models.Index(fields=["legal_name"], name="application_legal_name"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.legal_name} ({self.attempt})"
@@ -167,6 +171,7 @@ class AuditEvent(Row):
             models.Index(fields=["-created_at"], name="audit_newest"),
             models.Index(fields=["subject", "-created_at"], name="audit_subject"),
             models.Index(fields=["actor", "-created_at"], name="audit_actor"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,8 @@
 Only those collections, because emptying all sixty after each test took four times as long as the test.
 """
 
+from collections.abc import Callable
+
 from django.db import connection
 from django.test import TransactionTestCase
 from pymongo import WriteConcern, monitoring
@@ -11,31 +13,34 @@ from pymongo import WriteConcern, monitoring
 KEPT = {"auth_permission", "django_content_type", "django_migrations"}
 
 
-class Written(monitoring.CommandListener):
-    """The collections that were written to, by any thread."""
+class Commands(monitoring.CommandListener):
+    """What any thread asks of MongoDB: keeps the collections that were written to, and tells who watches."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
+        self.written: set[str] = set()
+        self.watchers: list[Callable[[monitoring.CommandStartedEvent], None]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name in ("insert", "update", "findAndModify"):
-            self.names.add(event.command[event.command_name])
+            self.written.add(event.command[event.command_name])
+        for watch in self.watchers:
+            watch(event)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
-written = Written()
+commands = Commands()
 
 
 def keep_tests_apart() -> None:
     """Call it before the first connection."""
-    monitoring.register(written)
+    monitoring.register(commands)
     TransactionTestCase._fixture_teardown = lambda test: empty_what_was_written()
 
 
 def empty_what_was_written() -> None:
-    for name in written.names - KEPT:
+    for name in commands.written - KEPT:
         connection.database[name].with_options(write_concern=WriteConcern(w=1)).delete_many({})
-    written.names.clear()
+    commands.written.clear()

@@ -54,7 +54,7 @@ class ConversationAdmin(StaffAdmin):
     list_filter = ("kind", "is_locked")
     search_fields = ("participants__user__username__exact",)
     search_help_text = _("Number of the order, or the username of somebody in the conversation")
-    ordering = ("-created_at",)
+    ordering = ("-id",)
     fields = ("name", "kind", "people", "last_seq", "is_locked", "created_at")
     actions_detail: ClassVar = ("read", "lock", "unlock")
 

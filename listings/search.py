@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 from collections import Counter
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db.models import QuerySet
 
@@ -103,20 +104,21 @@ def search_figures(search: Search, facets: list[CategoryField]) -> Figures:
     key = "listings.figures:" + hashlib.sha256(repr(asked).encode()).hexdigest()
     figures: Figures | None = cache.get(key)
     if figures is None:
-        figures = _count(search, facets)
+        figures = figures_now(search, facets)
         cache.set(key, figures, FACETS_KEPT_SECONDS)
     return figures
 
 
 def matching_count(search: Search) -> int:
     """How many match; one above the limit stands for "more"."""
-    return _matching(search).order_by()[: COUNT_LIMIT + 1].count()
+    return _matching(search).using(settings.STALE_READS).order_by()[: COUNT_LIMIT + 1].count()
 
 
-def _count(search: Search, facets: list[CategoryField]) -> Figures:
+def figures_now(search: Search, facets: list[CategoryField]) -> Figures:
+    """As `search_figures`, counted anew."""
     # The choices are left aside in the query and applied here, so that each facet counts what the others leave.
     terms = {facet_term(f.key, value): (f.key, value) for f in facets for value in facet_values(f)}
-    sample = _matching(search, facets=False).order_by()[: COUNT_LIMIT + 1]
+    sample = _matching(search, facets=False).using(settings.STALE_READS).order_by()[: COUNT_LIMIT + 1]
     held = [
         {DELIVERY: delivery, **dict(terms[term] for term in its_terms)}
         for delivery, its_terms in terms_held(sample, list(terms))

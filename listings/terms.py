@@ -35,6 +35,14 @@ def terms_set(listing: Listing, wanted: Collection[str]) -> None:
     ListingTerm.objects.bulk_create(ListingTerm(listing=listing, term=term) for term in missing)
 
 
+def terms_insert(listings: list[Listing]) -> None:
+    """The terms of new listings that hold them in `terms` already, many at once."""
+    if not _is_array():
+        ListingTerm.objects.bulk_create(
+            ListingTerm(listing=listing, term=term) for listing in listings for term in listing.terms
+        )
+
+
 def with_term(rows: QuerySet[Listing], term: str) -> QuerySet[Listing]:
     return rows.filter(terms=term) if _is_array() else _with_rows(rows, term=term)
 

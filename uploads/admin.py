@@ -27,8 +27,8 @@ class StoredFileAdmin(StaffAdmin):
     list_display = ("original_name", "purpose", "owner", "size", "state_label", "attached_to", "created_at")
     list_select_related = ("owner",)
     list_filter = ("purpose", "state")
-    search_fields = ("=sha256", "=attached_to", "owner__username", "owner__email")
-    ordering = ("-created_at",)
+    search_fields = ("sha256__exact", "attached_to__exact", "owner__username__exact", "owner__email__exact")
+    ordering = ("-id",)
     fields = (
         "preview",
         "original",
@@ -56,7 +56,7 @@ class StoredFileAdmin(StaffAdmin):
     def state_label(self, file: StoredFile) -> tuple[str, str]:
         return file.state, file.get_state_display()
 
-    @display(description=_("Size"), ordering="size_bytes")
+    @display(description=_("Size"))
     def size(self, file: StoredFile) -> str:
         return filesizeformat(file.size_bytes)
 
@@ -97,8 +97,8 @@ class FileAccessAdmin(StaffAdmin):
     open_to = ("uploads.view_fileaccess",)
     list_display = ("created_at", "user", "file", "variant", "ip")
     list_select_related = ("user", "file")
-    search_fields = ("user__username", "user__email")
-    ordering = ("-created_at",)
+    search_fields = ("user__username__exact", "user__email__exact")
+    ordering = ("-id",)
     fields = ("created_at", "user", "file", "variant", "ip")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FileAccess]:

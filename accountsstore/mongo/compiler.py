@@ -7,7 +7,7 @@ subqueries) is left as the backend makes it.
 
 from typing import Any
 
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django_mongodb_backend import compiler
 from django_mongodb_backend.compiler import (
     SQLAggregateCompiler,
@@ -16,6 +16,9 @@ from django_mongodb_backend.compiler import (
     SQLUpdateCompiler,
 )
 from django_mongodb_backend.query import MongoQuery
+
+# What the prefetch of a foreign key compares. Taken for more than a column, it would read the whole other collection.
+ColPairs.is_simple_column = property(lambda pairs: len(pairs.targets) == 1)
 
 __all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInsertCompiler", "SQLUpdateCompiler"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +18,8 @@ from listings.services.moderation import (
     listing_restore,
     listing_take_down,
 )
+from listings.terms import with_term
+from listings.words import query_words
 from uploads.links import public_picture_url
 from uploads.models import StoredFile
 
@@ -62,9 +64,10 @@ class ListingAdmin(StaffAdmin):
     open_to = (PERMISSION,)
     list_display = ("title", "seller", "category", "price", "state_label", "stock_count", "created_at")
     list_select_related = ("seller", "category")
-    list_filter = ("state", "delivery", ("category", admin.RelatedOnlyFieldListFilter))
-    search_fields = ("code", "title", "seller__username")
-    ordering = ("-created_at",)
+    list_filter = ("state", "delivery", "category")
+    search_fields = ("code__exact", "seller__username__exact")
+    search_help_text = _("Code, username of the seller, or words of the listing")
+    ordering = ("-id",)
     inlines = (ImageInline,)
     fields = (
         "code",
@@ -88,7 +91,17 @@ class ListingAdmin(StaffAdmin):
     readonly_fields = fields
     actions_detail = ("take_down", "restore")
 
-    @display(description=_("Price"), ordering="price_minor")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Listing], search_term: str
+    ) -> tuple[QuerySet[Listing], bool]:
+        found, _duplicates = super().get_search_results(request, queryset, search_term)
+        if not found[:1]:
+            found = queryset
+            for word in query_words(search_term):
+                found = with_term(found, word)
+        return found, False
+
+    @display(description=_("Price"))
     def price(self, listing: Listing) -> str:
         return format_minor(listing.price_minor, listing.currency)
 

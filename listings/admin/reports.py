@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin_base import StaffAdmin, reason_action
+from accounts.admin_lists import IndexedValuesFilter
 from listings.admin.listings import listing_facts
 from listings.models import ListingReport, Review
 from listings.services.moderation import (
@@ -25,7 +26,7 @@ class ListingReportAdmin(StaffAdmin):
     list_display = ("created_at", "listing", "reason", "reporter", "state_label")
     list_select_related = ("listing", "reporter")
     list_filter = ("state", "reason")
-    ordering = ("created_at",)
+    ordering = ("id",)
     fields = (
         "created_at",
         "listing_link",
@@ -75,9 +76,9 @@ class ReviewAdmin(StaffAdmin):
     open_to = (PERMISSION,)
     list_display = ("created_at", "seller", "listing", "rating", "hidden")
     list_select_related = ("seller", "listing")
-    list_filter = ("rating", "is_hidden")
-    search_fields = ("seller__username", "text")
-    ordering = ("-created_at",)
+    list_filter = (("rating", IndexedValuesFilter), "is_hidden")
+    search_fields = ("seller__username__exact",)
+    ordering = ("-id",)
     fields = readonly_fields = (
         "created_at",
         "seller",

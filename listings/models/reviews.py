@@ -29,6 +29,7 @@ class Review(Row):
         indexes: ClassVar = [
             models.Index(fields=["listing", "is_hidden", "-created_at"], name="review_listing"),
             models.Index(fields=["seller", "is_hidden", "-created_at"], name="review_seller"),
+            models.Index(fields=["rating", "-id"], name="review_rating"),
         ]
 
     def __str__(self) -> str:

@@ -95,7 +95,7 @@ class DepositAdmin(StaffAdmin):
     list_filter = ("state", "method")
     search_fields = ("code__exact", "reference_key__exact", "user__username__exact", "user__email__exact")
     search_help_text = _("Our reference, the bank's reference, the payer's username or mail address")
-    ordering = ("created_at",)
+    ordering = ("id",)
     change_form_before_template = "payments/admin/deposit.html"
     fields = (
         "code",
@@ -176,7 +176,7 @@ class DepositAdmin(StaffAdmin):
         danger=True,
     )
 
-    @display(description=_("Amount"), ordering="amount_minor")
+    @display(description=_("Amount"))
     def amount(self, deposit: Deposit) -> str:
         return format_minor(deposit.amount_minor, deposit.currency)
 
@@ -184,7 +184,7 @@ class DepositAdmin(StaffAdmin):
     def credited(self, deposit: Deposit) -> str:
         return format_minor(deposit.credited_minor, deposit.currency) if deposit.credited_minor else "–"
 
-    @display(description=_("State"), ordering="state", label=COLOURS)
+    @display(description=_("State"), label=COLOURS)
     def state_label(self, deposit: Deposit) -> tuple[str, str]:
         return deposit.state, deposit.get_state_display()
 

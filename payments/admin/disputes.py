@@ -64,7 +64,7 @@ class DisputeAdmin(StaffAdmin):
     list_select_related = ("order__buyer", "order__seller", "offer_by", "decided_by")
     list_filter = ("is_open", "reason")
     search_fields = ("order__number__exact", "order__buyer__username__exact", "order__seller__username__exact")
-    ordering = ("created_at",)
+    ordering = ("id",)
     change_form_after_template = "payments/admin/order.html"
     fields = (
         "order_link",
@@ -130,7 +130,7 @@ class DisputeAdmin(StaffAdmin):
     def open_label(self, dispute: Dispute) -> tuple[str, Any]:
         return ("open", _("Open")) if dispute.is_open else ("closed", _("Closed"))
 
-    @display(description=_("Due"), ordering="order__due_at")
+    @display(description=_("Due"))
     def due(self, dispute: Dispute) -> str:
         return (time_left(dispute.order.due_at) or "–") if dispute.is_open else "–"
 

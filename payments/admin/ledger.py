@@ -10,6 +10,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts.admin_base import StaffAdmin
+from accounts.admin_lists import IndexedValuesFilter
 from accountsstore.money import format_minor
 from payments.models import LedgerAccount, LedgerEntry, LedgerTransaction
 from payments.services.ledger import system_balance
@@ -55,10 +56,10 @@ class LedgerTransactionAdmin(StaffAdmin):
     open_to = ("payments.view_ledgertransaction",)
     list_display = ("created_at", "kind", "source", "actor", "reason")
     list_select_related = ("actor",)
-    list_filter = ("kind",)
+    list_filter = (("kind", IndexedValuesFilter),)
     search_fields = ("source__exact",)
     search_help_text = _("Where it comes from, such as order:<id>")
-    ordering = ("-created_at",)
+    ordering = ("-id",)
     fields = ("kind", "source", "actor", "reason", "created_at")
     inlines = (EntryInline,)
 
@@ -67,14 +68,14 @@ class LedgerTransactionAdmin(StaffAdmin):
 class LedgerAccountAdmin(StaffAdmin):
     open_to = ("payments.view_ledgeraccount",)
     list_display = ("code", "kind", "currency", "stored_balance", "entry_count")
-    list_filter = ("kind", "currency")
+    list_filter = ("kind",)
     search_fields = ("code__exact",)
     search_help_text = _("Code of the account, such as user_available:<id>:USD")
     ordering = ("code",)
     fields = ("code", "kind", "currency", "entry_count", "created_at")
     change_form_after_template = "payments/admin/account.html"
 
-    @display(description=_("Balance"), ordering="balance_minor")
+    @display(description=_("Balance"))
     def stored_balance(self, account: LedgerAccount) -> str:
         """System accounts carry none; theirs is added up on their own page."""
         return "–" if account.balance_minor is None else format_minor(account.balance_minor, account.currency)
@@ -102,11 +103,10 @@ class LedgerEntryAdmin(StaffAdmin):
     open_to = ("payments.view_ledgerentry",)
     list_display = ("created_at", "account", "transaction", "amount", "seq")
     list_select_related = ("account", "transaction")
-    list_filter = ("account__kind",)
     search_fields = ("transaction__source__exact", "account__code__exact")
-    ordering = ("-created_at",)
+    ordering = ("-id",)
     fields = ("transaction", "account", "amount", "seq", "balance_after_minor", "created_at")
 
-    @display(description=_("Amount"), ordering="amount_minor")
+    @display(description=_("Amount"))
     def amount(self, entry: LedgerEntry) -> str:
         return format_minor(entry.amount_minor, entry.currency)

@@ -69,7 +69,7 @@ class OrderAdmin(StaffAdmin):
     list_filter = ("state",)
     search_fields = ("number__exact", "buyer__username__exact", "seller__username__exact")
     search_help_text = _("Number of the order, or the username of either side")
-    ordering = ("-created_at",)
+    ordering = ("-id",)
     change_form_after_template = "payments/admin/order.html"
     fields = (
         "number",
@@ -104,7 +104,7 @@ class OrderAdmin(StaffAdmin):
         icon="fast_forward",
     )
 
-    @display(description=_("Price"), ordering="price_minor")
+    @display(description=_("Price"))
     def price(self, order: Order) -> str:
         return format_minor(order.price_minor, order.currency)
 
@@ -131,11 +131,11 @@ class OrderAdmin(StaffAdmin):
         url = reverse("admin:payments_dispute_change", args=[dispute.pk])
         return format_html('<a class="underline" href="{}">{}</a>', url, dispute.get_reason_display())
 
-    @display(description=_("State"), ordering="state", label=COLOURS)
+    @display(description=_("State"), label=COLOURS)
     def state_label(self, order: Order) -> tuple[str, str]:
         return order.state, order.get_state_display()
 
-    @display(description=_("Due"), ordering="due_at")
+    @display(description=_("Due"))
     def due(self, order: Order) -> str:
         return time_left(order.due_at) or "–"
 

@@ -58,10 +58,10 @@ class DeadlineAdmin(StaffAdmin):
     list_display = ("kind_label", "about", "who", "due_at", "late", "is_open")
     list_select_related = ("order", "owner")
     list_filter = (OverdueFilter, "is_open", "kind")
-    ordering = ("due_at",)
+    ordering = ("-is_open", "due_at", "id")
     fields = ("kind", "about", "who", "due_at", "is_open", "closed_at", "key")
 
-    @display(description=_("What"), ordering="kind")
+    @display(description=_("What"))
     def kind_label(self, deadline: Deadline) -> str:
         return deadline.get_kind_display()
 
@@ -130,14 +130,14 @@ class ApprovalAdmin(StaffAdmin):
     list_display = ("kind_label", "about", "reason", "maker", "open_label", "checker", "created_at")
     list_select_related = ("maker", "checker")
     list_filter = ("is_open", "kind")
-    ordering = ("-is_open", "created_at")
+    ordering = ("-is_open", "id")
     fields = ("kind_label", "about", "reason", "maker", "created_at", "is_open", "checker", "decided_at")
     actions_detail: ClassVar = ("confirm_release", "decline_release", "confirm_reversal", "decline_reversal")
 
     confirm_release, decline_release = _deeds(Kind.EARLY_RELEASE)
     confirm_reversal, decline_reversal = _deeds(Kind.DEPOSIT_REVERSAL)
 
-    @display(description=_("Decision"), ordering="kind")
+    @display(description=_("Decision"))
     def kind_label(self, approval: Approval) -> str:
         return approval.get_kind_display()
 

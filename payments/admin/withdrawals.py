@@ -65,7 +65,7 @@ class WithdrawalAdmin(StaffAdmin):
     list_select_related = ("user", "payout_method", "maker", "checker")
     list_filter = ("state",)
     search_fields = ("code__exact", "external_reference__exact", "user__username__exact", "user__email__exact")
-    ordering = ("created_at",)
+    ordering = ("id",)
     fields = (
         "code",
         "user",
@@ -150,7 +150,7 @@ class WithdrawalAdmin(StaffAdmin):
         danger=True,
     )
 
-    @display(description=_("Amount"), ordering="amount_minor")
+    @display(description=_("Amount"))
     def amount(self, withdrawal: Withdrawal) -> str:
         return format_minor(withdrawal.amount_minor, withdrawal.currency)
 
@@ -159,6 +159,6 @@ class WithdrawalAdmin(StaffAdmin):
         method = withdrawal.payout_method
         return f"{method.get_kind_display()} {method.masked}, {method.holder}"
 
-    @display(description=_("State"), ordering="state", label=COLOURS)
+    @display(description=_("State"), label=COLOURS)
     def state_label(self, withdrawal: Withdrawal) -> tuple[str, str]:
         return withdrawal.state, withdrawal.get_state_display()

@@ -94,7 +94,7 @@ class Deposit(Row):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["method", "reference_key"], name="deposit_reference"),
+            models.Index(fields=["reference_key", "method"], name="deposit_reference"),
             models.Index(fields=["state", "created_at"], name="deposit_queue"),
             models.Index(fields=["user", "-created_at"], name="deposit_user"),
         ]

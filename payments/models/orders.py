@@ -151,7 +151,7 @@ class Deadline(Row):
         verbose_name = _("deadline")
         verbose_name_plural = _("deadlines")
         indexes: ClassVar = [
-            models.Index(fields=["is_open", "due_at"], name="deadline_due"),
+            models.Index(fields=["-is_open", "due_at", "id"], name="deadline_due"),
             models.Index(fields=["order", "is_open"], name="deadline_order"),
             models.Index(fields=["subject", "is_open"], name="deadline_subject"),
         ]
@@ -232,7 +232,7 @@ class Approval(Row):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["is_open", "created_at"], name="approval_queue"),
+            models.Index(fields=["-is_open", "id"], name="approval_queue"),
             models.Index(fields=["kind", "subject"], name="approval_subject"),
         ]
 

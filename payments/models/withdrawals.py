@@ -71,6 +71,7 @@ class Withdrawal(Row):
         indexes: ClassVar = [
             models.Index(fields=["state", "created_at"], name="withdrawal_queue"),
             models.Index(fields=["user", "-created_at"], name="withdrawal_user"),
+            models.Index(fields=["external_reference"], name="withdrawal_reference"),
         ]
 
     def __str__(self) -> str:

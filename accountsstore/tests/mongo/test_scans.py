@@ -1,0 +1,48 @@
+"""No page and no service reads a whole collection: the demo is lived through and every page opened, while every command
+that reaches MongoDB is caught and explained."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+from accounts.models import AuditEvent
+from accountsstore.demo.people import BUYERS, SELLERS, STAFF
+from accountsstore.tests.demo.conftest import demo_folder, media, small_pictures
+from accountsstore.tests.demo.test_crawl import crawl, signed_in
+from accountsstore.tests.mongo.scans import commands_caught, scans
+
+__all__ = ["demo_folder", "media", "small_pictures"]
+
+pytestmark = [
+    pytest.mark.production,
+    pytest.mark.slow,
+    pytest.mark.skipif(connection.vendor != "mongodb", reason="speaks of MongoDB"),
+]
+
+# Collections that are read wholly on purpose, and why that does not grow.
+SMALL = {
+    "listings_category": "some dozen, drawn as a tree on every page",
+}
+
+
+@pytest.mark.django_db
+def test_no_page_and_no_service_reads_a_whole_collection(small_pictures: None) -> None:
+    with commands_caught() as caught:
+        call_command("seed_demo", stdout=io.StringIO())
+        for who, start in ((None, "/"), (BUYERS[0], "/"), (SELLERS[0], "/"), (next(iter(STAFF)), "/admin/")):
+            crawl(signed_in(who.username) if who else Client(), start)
+    faults = {shape: found for shape, command in caught.items() if (found := scans(command)) and found not in SMALL}
+    assert not faults, "\n\n".join(f"{found}\n{caught[shape]}" for shape, found in faults.items())
+    assert len(caught) > 200, "the demo and the pages ask for much more"
+
+
+@pytest.mark.django_db
+def test_a_scan_would_be_found() -> None:
+    with commands_caught() as caught:
+        list(AuditEvent.objects.filter(reason="unindexed"))
+        list(AuditEvent.objects.filter(subject="indexed"))
+        AuditEvent.objects.filter(reason="unindexed").update(reason="")
+    assert [scans(command) for command in caught.values()] == ["accounts_auditevent", "", "accounts_auditevent"]
