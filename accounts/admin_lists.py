@@ -27,7 +27,7 @@ class CountedSoFar(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by("pk")[:COUNT_LIMIT].count()
+        return self.object_list.order_by("pk")[:COUNT_LIMIT].count()  # type: ignore[attr-defined]  # a list of rows
 
 
 class IndexedValuesFilter(AllValuesFieldListFilter):
@@ -38,7 +38,7 @@ class IndexedValuesFilter(AllValuesFieldListFilter):
     ) -> None:
         super().__init__(field, request, params, model, model_admin, field_path)
         key = f"admin.values:{model._meta.label_lower}.{field_path}"
-        self.lookup_choices = cache.get_or_set(key, lambda: list(_values(model, field_path)), VALUES_KEPT_SECONDS)
+        self.lookup_choices: Any = cache.get_or_set(key, lambda: list(_values(model, field_path)), VALUES_KEPT_SECONDS)
 
 
 def _values(model: type[Model], name: str) -> Iterator[Any]:

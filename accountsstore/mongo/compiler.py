@@ -18,7 +18,7 @@ from django_mongodb_backend.compiler import (
 from django_mongodb_backend.query import MongoQuery
 
 # What the prefetch of a foreign key compares. Taken for more than a column, it would read the whole other collection.
-ColPairs.is_simple_column = property(lambda pairs: len(pairs.targets) == 1)
+ColPairs.is_simple_column = property(lambda pairs: len(pairs.targets) == 1)  # type: ignore[attr-defined]
 
 __all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInsertCompiler", "SQLUpdateCompiler"]
 
