@@ -10,7 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accountsstore.layer import ClusterChannelLayer, LayerUnavailable
 from accountsstore.layer.layer import DROPPED
-from accountsstore.tests.layer.conftest import Valkey, rest, take, until
+from accountsstore.tests.layer.conftest import rest, take, until
+from accountsstore.tests.own_valkey import Valkey
 
 HI = {"type": "hi"}
 Make = Callable[..., ClusterChannelLayer]

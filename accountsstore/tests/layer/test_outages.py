@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from accountsstore.layer import ClusterChannelLayer, LayerUnavailable
 from accountsstore.layer.pubsub import REPEATED
-from accountsstore.tests.layer.conftest import Valkey, rest, take, until
+from accountsstore.tests.layer.conftest import rest, take, until
+from accountsstore.tests.own_valkey import Valkey
 
 HI = {"type": "hi"}
 Make = Callable[..., ClusterChannelLayer]
