@@ -1,5 +1,6 @@
 """The site in a process of its own, as people reach it: Daphne, with the pages and the socket, on the test's database."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -24,22 +25,31 @@ READY_SECONDS = 60
 @pytest.fixture(scope="session")
 def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address."""
+    with running_site(tmp_path_factory.mktemp("site")) as (port, _):
+        yield f"http://localhost:{port}"
+
+
+@contextlib.contextmanager
+def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Daphne on the test's database, with these variables besides: its port and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("site") / "daphne.log"
-    env = os.environ | {
+    log = folder / "daphne.log"
+    variables = os.environ | {
         "DEBUG": "true",
         "DATABASE_URL": f"sqlite:///{Path(str(connection.settings_dict['NAME'])).resolve()}",
         "REDIS_URL": settings.REDIS_URL,
+        "REDIS_PREFIX": settings.REDIS_PREFIX,
         "SECRET_KEY": settings.SECRET_KEY,
         "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
+        **env,
     }
     command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "accountsstore.asgi:application"]
-    with log.open("w") as output, subprocess.Popen(command, env=env, stdout=output, stderr=output) as process:
+    with log.open("w") as output, subprocess.Popen(command, env=variables, stdout=output, stderr=output) as process:
         try:
             wait_for(lambda: healthy(port) or _has_ended(process, log), READY_SECONDS)
-            yield f"http://localhost:{port}"
+            yield port, process
         finally:
             process.terminate()
             process.wait(10)

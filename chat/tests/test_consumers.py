@@ -17,7 +17,6 @@ from accountsstore.events import DepositChanged, WalletChanged, staff_group
 from accountsstore.outbox import publish
 from chat import consumers, socket_work
 from chat.models import Conversation, Message, Participant
-from chat.presence import online
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
 from chat.tests.factories import OrderFactory
@@ -276,14 +275,6 @@ async def test_a_session_that_ended_unheard_is_found_at_a_ping(
             await User.objects.filter(pk=buyer.pk).aupdate(status=User.Status.SUSPENDED)
         await tab.say("ping")
         assert await tab.closes() == 4401
-
-
-# ---------------------------------------------------------------- presence
-
-
-async def test_a_person_with_an_open_page_is_online(buyer: User, seller: User) -> None:
-    async with Tab(buyer):
-        assert await in_thread(online, [buyer.pk, seller.pk]) == {buyer.pk}
 
 
 # ---------------------------------------------------------------- what a client may not do
