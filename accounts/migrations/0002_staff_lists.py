@@ -7,7 +7,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
