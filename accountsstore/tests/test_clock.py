@@ -51,6 +51,22 @@ def test_a_tick_that_comes_a_little_early_is_no_turn_lost(parts, db):
     assert len(ran) == 10
 
 
+def test_a_clock_that_read_a_turn_before_another_took_it_leaves_it(parts, db, monkeypatch):
+    ran, real, rivals = [], clock._turn_move, []
+    clock.on_tick("part")(ran.append)
+    now = timezone.now()
+
+    def after_a_rival(*turn: object) -> bool:
+        if not rivals:
+            rivals.append(1)
+            clock.tick(now)
+        return real(*turn)
+
+    monkeypatch.setattr(clock, "_turn_move", after_a_rival)
+    clock.tick(now)
+    assert ran == [now]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_clocks_that_tick_at_once_take_each_turn_once(parts):
     ran: Counter[str] = Counter()
