@@ -32,7 +32,7 @@ class ImageInline(TabularInline):
     @display(description=_("Photo"))
     def picture(self, image: ListingImage) -> str:
         small, large = variant_url(image.file_id, "card"), variant_url(image.file_id, "large")
-        return format_html('<a href="{}" target="_blank"><img src="{}" alt="" width="240"></a>', large, small)
+        return format_html('<a href="{}" target="_blank"><img src="{}" alt="{}" width="240"></a>', large, small, _("Photo"))
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
