@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -32,6 +32,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
 from accounts.admin_lists import QuickList
+from accounts.admin_names import name_fields
 from accounts.models import User
 from accounts.services import audit_record
 from accountsstore.db import atomic
@@ -107,6 +108,10 @@ class StaffAdmin(QuickList):
     actions = None
     list_per_page = 50
     list_fullwidth = True
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        name_fields(model)
+        super().__init__(model, admin_site)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return any(map(request.user.has_perm, self.open_to)) or super().has_view_permission(request, obj)

@@ -430,6 +430,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 12
 USE_I18N = True
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+FORMAT_MODULE_PATH = ["accountsstore.formats"]
 LOCALE_PATHS = [BASE_DIR / "accountsstore" / "locale"]
 
 # ---------------------------------------------------------------- security
@@ -499,6 +500,8 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Staff desk"),
     "SITE_ICON": "accountsstore.staff.icon",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "accountsstore.staff.icon"}],
+    "STYLES": ["accountsstore.staff.styles"],
+    "SCRIPTS": ["accountsstore.staff.script"],
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "accountsstore.staff.dashboard",

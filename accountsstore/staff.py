@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, SellerApplication, User
+from accountsstore.staff_deeds import deed_words
 from chat.models import Conversation
 from listings.models import Category, Listing, ListingReport
 from payments.models import (
@@ -175,7 +176,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for state in OPEN_STATES
         ]
     if _may_see(request, AuditEvent):
-        context["deeds"] = AuditEvent.objects.select_related("actor").order_by("-created_at")[:10]
+        rows = AuditEvent.objects.select_related("actor").order_by("-created_at")[:10]
+        context["deeds"] = [(row, deed_words(row.action)) for row in rows]
     return context
 
 
@@ -185,6 +187,14 @@ def queues_of(request: HttpRequest) -> list[Queue]:
 
 def icon(request: HttpRequest) -> str:
     return static("favicon.svg")
+
+
+def styles(request: HttpRequest) -> str:
+    return static("css/desk.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("js/desk.js")
 
 
 def _items(request: HttpRequest, lists: tuple[tuple[Any, str, type[Model]], ...]) -> list[dict[str, Any]]:

@@ -2,9 +2,26 @@
 
 import dataclasses
 
+from django.utils.translation import gettext_lazy as _
+
 from payments.states import FINAL, TRANSITIONS, OrderState
 
 S = OrderState
+# What a box has room for.
+NAMES = {
+    S.WITHDRAWN: _("withdrawn"),
+    S.EXPIRED: _("expired"),
+    S.DISPUTED: _("disputed"),
+    S.SPLIT: _("split"),
+    S.REQUESTED: _("requested"),
+    S.FUNDED: _("funded"),
+    S.DELIVERED: _("delivered"),
+    S.ACCEPTED: _("accepted"),
+    S.RELEASED: _("released"),
+    S.DECLINED: _("declined"),
+    S.CANCELLED: _("cancelled"),
+    S.REFUNDED: _("refunded"),
+}
 # Column and row of each state: the usual way runs along row 1.
 PLACES = {
     S.WITHDRAWN: (0, 0),
@@ -53,7 +70,7 @@ def diagram(now: str = "", path: list[tuple[str, str]] | None = None) -> tuple[l
     boxes = [
         Box(
             state=state.value,
-            label=str(state.value),
+            label=str(NAMES[state]),
             x=MARGIN + column * COLUMN,
             y=MARGIN + row * ROW,
             mark="now" if state == now else "past" if state in seen else "",

@@ -105,6 +105,13 @@ def _told(f: Facts, event: OrderEvent) -> Moment:
     note = when(event.created_at)
     if event.happening == "deliver" and f.order.funded_at:
         note = _(", ").join([note, took_words(event.created_at - f.order.funded_at)])
+    return Moment(event_title(event), note, "past", says="" if event.happening == "offer" else event.note)
+
+
+def event_title(event: OrderEvent) -> str:
+    """What happened, in words for both sides and for staff."""
+    if event.happening == "accept" and event.actor is None:
+        return _("The time to check was over, the warranty began")
     own = {
         "request": _("The buyer asked for it"),
         "fund": _("Paid into escrow"),
@@ -112,10 +119,7 @@ def _told(f: Facts, event: OrderEvent) -> Moment:
         "offer": _("%(name)s offered %(amount)s back")
         % {"name": event.actor.name if event.actor else "", "amount": isolated(event.note)},
     }
-    title = own.get(event.happening) or TRANSITIONS[event.happening].label
-    if event.happening == "accept" and event.actor is None:
-        title = _("The time to check was over, the warranty began")
-    return Moment(str(title), note, "past", says="" if event.happening == "offer" else event.note)
+    return str(own.get(event.happening) or TRANSITIONS[event.happening].label)
 
 
 def _plan(f: Facts) -> list[Moment]:

@@ -40,7 +40,8 @@ def test_currencies_have_the_digits_of_the_standard():
     assert [exponent(code) for code in ("USD", "JPY", "KWD", "EGP")] == [2, 0, 3, 2]
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
-def test_amounts_are_written_the_same_in_every_language(language):
-    with translation.override(language):
+def test_amounts_are_written_the_same_in_every_language_and_keep_their_order_in_arabic():
+    with translation.override("en"):
         assert format_minor(123_450, "USD") == "$1,234.50"
+    with translation.override("ar"):
+        assert format_minor(123_450, "USD") == "\u2068$1,234.50\u2069"

@@ -26,6 +26,8 @@ class Review(Row):
     is_hidden = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
         indexes: ClassVar = [
             models.Index(fields=["listing", "is_hidden", "-created_at"], name="review_listing"),
             models.Index(fields=["seller", "is_hidden", "-created_at"], name="review_seller"),

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -86,7 +87,7 @@ class DepositAdmin(StaffAdmin):
         "method",
         "amount",
         "transfer_reference",
-        "state",
+        "state_label",
         "waits",
         "flags",
         "held_by",
@@ -189,15 +190,15 @@ class DepositAdmin(StaffAdmin):
         return deposit.state, deposit.get_state_display()
 
     @display(description=_("Looks like"), label={"same": "danger"})
-    def flags(self, deposit: Deposit) -> tuple[str, str]:
+    def flags(self, deposit: Deposit) -> tuple[str, str] | None:
         count = len(deposit.lookalikes)
-        return ("same", str(_("%(count)d with the same picture") % {"count": count})) if count else ("none", "–")
+        return ("same", str(_("%(count)d with the same picture") % {"count": count})) if count else None
 
     @display(description=_("Held by"))
     def held_by(self, deposit: Deposit) -> str:
         if deposit.state != S.UNDER_REVIEW or deposit.claimed_by is None:
             return "–"
-        return f"{deposit.claimed_by}, {time_left(deposit.lease_until)}"
+        return gettext(", ").join([str(deposit.claimed_by), time_left(deposit.lease_until)])
 
     @display(description=_("Due"))
     def waits(self, deposit: Deposit) -> str:

@@ -15,6 +15,7 @@ from accountsstore.templatetags.store import time_left
 from payments.models import Order
 from payments.order_diagram import HEIGHT, WIDTH, diagram
 from payments.order_facts import EVENT_LIMIT
+from payments.order_line import event_title
 from payments.order_table import order_table
 from payments.services.approvals import early_release_request
 from payments.states import OrderState
@@ -29,6 +30,10 @@ COLOURS = {
     S.RELEASED: "success",
     S.REFUNDED: "primary",
     S.SPLIT: "primary",
+    S.CANCELLED: "default",
+    S.DECLINED: "default",
+    S.WITHDRAWN: "default",
+    S.EXPIRED: "default",
 }
 
 
@@ -48,7 +53,10 @@ def evidence(order: Order) -> dict[str, Any]:
     boxes, arrows = diagram(order.state, path)
     return {
         "order": order,
-        "events": events,
+        "events": [
+            {"row": event, "what": event_title(event), "state": S(event.to_state).label if event.to_state else ""}
+            for event in events
+        ],
         "reveals": list(order.reveals.select_related("user").order_by("created_at")[:EVENT_LIMIT]),
         "deadlines": list(order.deadlines.select_related("owner").order_by("-is_open", "due_at")[:EVENT_LIMIT]),
         "boxes": boxes,
