@@ -7,7 +7,7 @@ subqueries) is left as the backend makes it.
 
 from typing import Any
 
-from django.db.models.expressions import Col, ColPairs
+from django.db.models.expressions import Col, ColPairs, Ref
 from django_mongodb_backend import compiler
 from django_mongodb_backend.compiler import (
     SQLAggregateCompiler,
@@ -28,7 +28,7 @@ class SortedFirst(MongoQuery):
         if not self._may_sort_first():
             return super().get_pipeline()
         match = [{"$match": self.match_mql}] if self.match_mql else []
-        sort = [{"$sort": self.ordering}] if self.ordering else []
+        sort = [{"$sort": order}] if (order := self._order()) else []
         cut: list[dict[str, Any]] = []
         if self.query.low_mark > 0:
             cut.append({"$skip": self.query.low_mark})
@@ -46,11 +46,22 @@ class SortedFirst(MongoQuery):
         if any(others) or self.subquery_lookup:
             return False
         return all(
-            isinstance(order.expression, Col)
-            and order.expression.alias == self.compiler.collection_name
-            and not (order.nulls_first or order.nulls_last)
+            self._column(order.expression) and not (order.nulls_first or order.nulls_last)
             for order in self.compiler.order_by_objs or ()
         )
+
+    def _order(self) -> dict[str, int]:
+        orders = self.compiler.order_by_objs or ()
+        return {self._column(order.expression): -1 if order.descending else 1 for order in orders}
+
+    def _column(self, expression: Any) -> str:
+        """The column of this collection that is sorted by; empty for anything else."""
+        if isinstance(expression, Ref):
+            # values() and values_list() name what they select.
+            expression = expression.source
+        if isinstance(expression, Col) and expression.alias == self.compiler.collection_name:
+            return str(expression.target.column)
+        return ""
 
     def _joins_decide(self) -> bool:
         """Whether a join says which rows come, or how many: it then cannot wait until the list is cut."""

@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 from accounts.models import AuditEvent, SellerProfile, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.mongo.compiler import SQLCompiler
+from accountsstore.tests.mongo.scans import commands_caught, scans
 
 pytestmark = [
     pytest.mark.production,
@@ -73,3 +74,14 @@ def test_what_comes_is_the_same_in_both_orders(events, monkeypatch, name):
 def test_conditions_of_this_collection_come_before_the_join(events):
     rows = AuditEvent.objects.filter(subject="user:07", actor__is_staff=False).order_by("-created_at")[:5]
     assert work(rows) == (1, 1)
+
+
+def test_values_alone_are_read_in_order_from_the_index_too(events):
+    assert work(AuditEvent.objects.order_by("subject").values_list("subject", flat=True)[:4]) == (4, 4)
+    assert work(AuditEvent.objects.order_by("-id").values_list("pk", "action")[:4]) == (4, 4)
+
+
+def test_the_prefetch_of_a_foreign_key_reads_its_keys(events):
+    with commands_caught() as caught:
+        list(AuditEvent.objects.prefetch_related("actor").order_by("-id")[:5])
+    assert [scans(command) for command in caught.values()] == ["", ""]
