@@ -69,7 +69,8 @@ class StoredFileAdmin(StaffAdmin):
         if not self._readable(file, "large"):
             return _("You may not look at this file.")
         return format_html(
-            '<a href="{}" target="_blank" rel="noopener"><img src="{}" alt="{}" style="max-width: min(30rem, 100%); max-height: 40rem"></a>',
+            '<a href="{}" target="_blank" rel="noopener"><img src="{}" alt="{}"'
+            ' style="max-width: min(30rem, 100%); max-height: 40rem"></a>',
             file_url(file, "large"),
             file_url(file, "large", user=file.reader),
             _("Picture"),

@@ -58,7 +58,7 @@ class SortedFirst(MongoQuery):
         """The column of this collection that is sorted by; empty for anything else."""
         if isinstance(expression, Ref):
             # values() and values_list() name what they select.
-            expression = expression.source
+            expression = expression.source  # type: ignore[attr-defined]  # a Ref to a column
         if isinstance(expression, Col) and expression.alias == self.compiler.collection_name:
             return str(expression.target.column)
         return ""

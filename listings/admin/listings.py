@@ -37,7 +37,9 @@ class ImageInline(TabularInline):
         small, large = (
             public_picture_url(StoredFile.Purpose.LISTING_IMAGE, image.file_id, name) for name in ("card", "large")
         )
-        return format_html('<a href="{}" target="_blank"><img src="{}" alt="{}" width="240"></a>', large, small, _("Photo"))
+        return format_html(
+            '<a href="{}" target="_blank"><img src="{}" alt="{}" width="240"></a>', large, small, _("Photo")
+        )
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
