@@ -1,9 +1,9 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean chaos
+.PHONY: help run test check format lock clean chaos bench-search
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: ## Start the store on this machine (PORT=8001 moves it, STACK=1 takes the servers of production); Ctrl-C stops it
 	@deploy/local/run
@@ -26,3 +26,6 @@ clean: ## Remove what was built; keep .venv and the data in var/
 
 chaos: ## Kill the servers of production in turn, under load, and prove that nothing was lost or doubled (ONLY=mongo,redis,jobs,worker,daphne)
 	@deploy/local/chaos
+
+bench-search: ## Load a million listings and time each kind of search (LISTINGS=100000 loads fewer; STACK=1 on MongoDB)
+	@deploy/local/bench_search
