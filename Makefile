@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean chaos bench-search
+.PHONY: help run test check format lock clean test-stack chaos bench-search
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -10,6 +10,9 @@ run: ## Start the store on this machine (PORT=8001 moves it, STACK=1 takes the s
 
 test: ## Run every check and every test
 	@deploy/local/test
+
+test-stack: ## Run again on the servers of production what they change
+	@deploy/local/test_stack
 
 check: ## Run the checks that need no test: lint, format, imports, types, templates, migrations
 	@deploy/local/check
