@@ -237,7 +237,8 @@ def talk(buyer: Person, seller: Person, order: str) -> None:
     expect(seller.main.get_by_text(said[0])).to_be_visible()
     say(seller, said[1])
     expect(buyer.main.get_by_text(said[1])).to_be_visible()
-    seller.sees("Read")  # a page that is left at once has not read it
+    # A page that is left at once has not read it.
+    expect(seller.main.locator(".msg.me [data-state=read]").last).to_be_visible()
     buyer.page.goto("/")
     say(seller, said[2])
     expect(buyer.count("messages")).to_have_text(re.compile("1"))

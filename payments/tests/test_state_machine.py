@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,7 +18,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
 from accountsstore.errors import StoreError
 from accountsstore.outbox import _subscribers
-from accountsstore.tests.undone import undone
 from listings.tests.factories import CategoryFactory, ListingFactory
 from payments.models import Approval, Dispute, Order, OrderEvent
 from payments.services import disputes, orders
@@ -33,12 +32,12 @@ walked: set[tuple[str, Party]] = set()
 
 
 class OrderTable(RuleBasedStateMachine):
-    """A store with one buyer, one seller and two staff members, of which nothing is left in the end."""
+    """A store with one buyer, one seller and two staff members, in a transaction that is rolled back."""
 
     @initialize()
     def open_store(self) -> None:
-        self.undone = undone()
-        self.undone.__enter__()
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
         self.now, self.step = timezone.now(), 0
         self.buyer, self.seller = UserFactory(), SellerFactory()
         self.staff, self.second = StaffFactory.create_batch(2)
@@ -57,12 +56,13 @@ class OrderTable(RuleBasedStateMachine):
                 disputes.dispute_open(order=order, buyer=self.buyer, reason="other", text="Wrong.")
 
     def teardown(self) -> None:
-        if hasattr(self, "undone"):
-            self.undone.__exit__(None, None, None)
+        if hasattr(self, "transaction"):
+            transaction.set_rollback(True)
+            self.transaction.__exit__(None, None, None)
 
     @invariant()
     def the_money_is_right(self) -> None:
-        if hasattr(self, "undone"):
+        if hasattr(self, "transaction"):
             assert ledger_verify().faults == []
 
     @rule(which=st.sampled_from(["by_hand", "asks", "loaded"]))
