@@ -103,7 +103,7 @@ class Command(BaseCommand):
                 await programs.ready(
                     "worker", lambda: works(env.get("CELERY_BROKER_URL") or env["REDIS_URL"]), READY_SECONDS
                 )
-            self.stdout.write(await asyncio.to_thread(welcome, port))
+            self._say(await asyncio.to_thread(welcome, port))
             await programs.watch()
 
     @contextmanager
@@ -112,10 +112,15 @@ class Command(BaseCommand):
         number = int(os.environ.get("STEP", "0")) + 1
         os.environ["STEP"] = str(number)
         started = time.monotonic()
-        self.stdout.write(f"[{number}/{os.environ.get('STEPS', '3')}] {title}…")
+        self._say(f"[{number}/{os.environ.get('STEPS', '3')}] {title}…")
         yield
         if (seconds := time.monotonic() - started) >= 1:
-            self.stdout.write(f"      {seconds:.0f} s")
+            self._say(f"      {seconds:.0f} s")
+
+    def _say(self, text: str) -> None:
+        """At once: a file or a pipe would keep the address until a program prints its next line."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def port_from(text: str) -> int:
