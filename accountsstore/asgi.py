@@ -14,6 +14,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 
 from accountsstore.servers import require_servers  # noqa: E402
+from chat.consumers import later_when_away  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 
 if not settings.TESTING:
@@ -22,6 +23,8 @@ if not settings.TESTING:
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(
+            later_when_away(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+        ),
     }
 )

@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accountsstore.events import SessionRevoked, user_group
+from accountsstore.faults import server_away
 from chat import frames, socket_work
 from chat.presence import presence
 
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-SIGNED_OUT, MISBEHAVED, TRY_LATER = 4401, 4400, 1013
+# 4503 for 503: of the codes that the standard names, 1013 too, a server under autobahn may send none but 1000.
+SIGNED_OUT, MISBEHAVED, TRY_LATER = 4401, 4400, 4503
 
 MAX_FRAME_BYTES = 64 * 1024
 # Ten frames a second in the long run, 40 at once; a person and their outbox stay far below.
@@ -56,6 +58,34 @@ class Bucket:
         return True
 
 
+def later_when_away(inner: Any) -> Any:
+    """The ASGI application `inner`, whose sockets close with TRY_LATER while a server that they need is away.
+
+    Around everything that the handshake asks for, the session and the person too. Other errors pass.
+    """
+
+    async def socket(scope: Any, receive: Any, send: Any) -> None:
+        accepted = False
+
+        async def noting(message: dict[str, Any]) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            await inner(scope, receive, noting)
+        except Exception as error:
+            if not (server := server_away(error)):
+                raise
+            logger.warning("a socket was sent away", extra={"server_away": server})
+            # A refused handshake tells the browser nothing; an accepted one can carry a close code.
+            if not accepted:
+                await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": TRY_LATER})
+
+    return socket
+
+
 class StoreConsumer(AsyncWebsocketConsumer):
     user_id: uuid.UUID
     is_open = False
@@ -64,15 +94,20 @@ class StoreConsumer(AsyncWebsocketConsumer):
     # ------------------------------------------------------------ coming and going
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.joined: list[str] = []
         try:
             await super().__call__(scope, receive, send)
         finally:
             # However this ended, `disconnect` or not.
             if self.is_present:
                 presence().leave(self.user_id)
+            for group in self.joined:
+                try:
+                    await self.channel_layer.group_discard(group, self.channel_name)
+                except (redis.RedisError, OSError):
+                    logger.warning("a group was left without Redis")
 
     async def connect(self) -> None:
-        # A refused handshake tells the browser nothing; an accepted one can carry a close code.
         await self.accept()
         user = self.scope["user"]
         if not user.is_authenticated:
@@ -86,16 +121,11 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self.patience = Bucket(STRIKES / STRIKES_SECONDS, STRIKES)
         self.checked_at = time.monotonic()
         self.joining = uuid.uuid4().hex
-        self.joined: list[str] = []
-        try:
-            for group in [user_group(user.pk), *await _in_database(socket_work.staff_groups)(user)]:
-                await self.channel_layer.group_add(group, self.channel_name)
-                self.joined.append(group)
-            # When this comes back, the subscription stands: from here on nothing is missed.
-            await self.channel_layer.group_send(user_group(user.pk), {"type": "welcome", "nonce": self.joining})
-        except (redis.RedisError, OSError):
-            logger.warning("socket refused: Redis does not answer")
-            await self._end(TRY_LATER)
+        for group in [user_group(user.pk), *await _in_database(socket_work.staff_groups)(user)]:
+            await self.channel_layer.group_add(group, self.channel_name)
+            self.joined.append(group)
+        # When this comes back, the subscription stands: from here on nothing is missed.
+        await self.channel_layer.group_send(user_group(user.pk), {"type": "welcome", "nonce": self.joining})
 
     async def _end(self, code: int) -> None:
         """Close once; what still arrives for or from this socket is dropped."""
@@ -105,11 +135,6 @@ class StoreConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         self.is_open = False
-        for group in getattr(self, "joined", []):
-            try:
-                await self.channel_layer.group_discard(group, self.channel_name)
-            except (redis.RedisError, OSError):
-                logger.warning("a group was left without Redis")
 
     # ------------------------------------------------------------ from the store
 

@@ -1,5 +1,6 @@
 """A real site whose servers are stopped, or hang, and come back; and programs that find none when they start."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -12,12 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from django.conf import settings
 from django.db import connection
 
 from accountsstore.stack.valkey import PROGRAM as VALKEY
 from accountsstore.tests.programs import eventually, free_port, program, program_env
+from chat.consumers import TRY_LATER
 
 # For the tables, which the site's database is a copy of.
 pytestmark = pytest.mark.django_db
@@ -140,6 +143,21 @@ def ask(port: int, method: str, path: str, headers: dict[str, str], body: str = 
     return answer
 
 
+def socket_hears(site: Site) -> str | int:
+    """The type of the first frame for the one who is signed in, or the code that the socket closed with."""
+
+    async def listen() -> str | int:
+        origin, cookie = f"http://127.0.0.1:{site.port}", f"sessionid={site.session}"
+        async with (
+            aiohttp.ClientSession(headers={"Cookie": cookie}, timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)) as tab,
+            tab.ws_connect(f"{origin}/ws/", origin=origin) as socket,
+        ):
+            heard = await socket.receive(ANSWER_SECONDS)
+            return heard.json()["type"] if heard.type == aiohttp.WSMsgType.TEXT else socket.close_code or 0
+
+    return asyncio.run(listen())
+
+
 WELL = {"status": 200, "database": "ok", "redis": "ok", "jobs": "ok", "files": "ok"}
 
 
@@ -239,8 +257,10 @@ def test_without_its_database_the_store_says_when_to_come_back(site: Site) -> No
     assert "المتجر متوقف للحظة" in site.get("/", Accept_Language="ar").text
     assert json.loads(site.get("/", Accept="application/json").text)["server"] == "database"
     assert site.get("/help/").status == 200, "which needs no database"
+    assert socket_hears(site) == TRY_LATER
     away.rename(site.data)
     assert site.get("/me/", Cookie=cookie).status == 200
+    assert socket_hears(site) == "welcome"
     assert site.health() == WELL
 
 

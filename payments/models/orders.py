@@ -237,4 +237,4 @@ class Approval(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject_text}"
+        return f"{self.get_kind_display()}: {self.subject_text}"

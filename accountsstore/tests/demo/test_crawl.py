@@ -59,6 +59,8 @@ def local(base: str, links: Iterable[str]) -> set[str]:
 
 def crawl(client: Client, start: str) -> Counter[str]:
     """Opens pages from `start` on; gives how many of each kind. Fails naming the page, where it was linked, and why."""
+    # A page that fails is one fault among those found, with its address.
+    client.raise_request_exception = False
     faults: list[str] = []
     opened: Counter[str] = Counter()
     loaded: set[str] = set()
