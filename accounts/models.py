@@ -107,6 +107,7 @@ class SellerProfile(Row):
     class Meta:
         verbose_name = _("seller")
         verbose_name_plural = _("sellers")
+        indexes: ClassVar = [models.Index(fields=["state"], name="seller_state")]
 
     def __str__(self) -> str:
         return f"{self.user_id}"

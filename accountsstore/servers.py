@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -65,6 +66,8 @@ def require_servers(report: Callable[[str], object] = lambda line: None) -> None
     """
     for server, error in servers_asked():
         where = f"{server.variable}={masked(server.address())}"
+        if isinstance(error, ImproperlyConfigured):
+            sys.exit(str(error))
         if error is not None:
             sys.exit(f"{server.title} does not answer: {where} ({type(error).__name__}).")
         report(f"{server.title} answers: {where}")
@@ -103,7 +106,7 @@ def _database_ask() -> None:
 
     # Without the timeout a missing replica set takes the driver's 15 s.
     with pymongo.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-        connection.database.command("ping")  # type: ignore[attr-defined]
+        connection.ask()  # type: ignore[attr-defined]
 
 
 register_server(Server("database", "The database", "DATABASE_URL", lambda: settings.DATABASE_URL, _database_ask))

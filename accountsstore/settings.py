@@ -197,6 +197,9 @@ if DATABASE_URL.startswith(("mongodb://", "mongodb+srv://")):
         # Longer than an election: with 5 s a fail-over surfaced errors in spite of retryWrites.
         "serverSelectionTimeoutMS": 15_000,
         "socketTimeoutMS": 45_000,
+        # A server that hangs is given up, with the connections that wait for it, when its heartbeat (every 10 s) is
+        # this late: with the driver's 20 s a page waited for it until socketTimeoutMS.
+        "connectTimeoutMS": 5_000,
     }
     # What the address itself says wins: mongodb://…/accountsstore?replicaSet=rs0&minPoolSize=5
     _options = {name: value for name, value in _options.items() if f"{name.lower()}=" not in DATABASE_URL.lower()}

@@ -33,7 +33,7 @@ def bulk_parse(category: Category, text: str) -> Bulk:
     for number, line in lines[:LOAD_LIMIT]:
         parts = line.split("\t" if "\t" in line else "|", len(keys) - 1) if len(keys) > 1 else [line]
         try:
-            values = clean_values(category, dict(zip(keys, parts, strict=False)))
+            values = clean_values(fields, dict(zip(keys, parts, strict=False)))
         except BadCredential as error:
             problems.append(_("Line %(number)d: %(problem)s") % {"number": number, "problem": error})
             continue

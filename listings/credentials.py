@@ -30,11 +30,11 @@ def credential_fields(category: Category) -> list[CategoryField]:
     return fields or [CategoryField(key="credential", label_en="Credential", label_ar="بيانات الدخول", kind="text")]
 
 
-def clean_values(category: Category, values: dict[str, str]) -> dict[str, str]:
-    """The values for the category's fields, outer spaces removed and nothing else altered: a password may hold any
+def clean_values(fields: list[CategoryField], values: dict[str, str]) -> dict[str, str]:
+    """The values for a category's `credential_fields`, outer spaces removed and nothing else altered: a password may hold any
     character. Raises BadCredential, naming the field, when one is missing or too long."""
     clean = {}
-    for field in credential_fields(category):
+    for field in fields:
         value = values.get(field.key, "").strip()
         if not value and field.is_required:
             raise BadCredential(_("Fill in “%(field)s”.") % {"field": field.label}, field=field.key)
@@ -50,21 +50,32 @@ def clean_values(category: Category, values: dict[str, str]) -> dict[str, str]:
 @atomic
 def credential_store(*, stock_item: StockItem, category: Category, values: dict[str, str]) -> Credential:
     """Seal `values` ({field key: text}) as the item's next version. Raises BadCredential."""
-    clean = clean_values(category, values)
     previous = credential_latest(stock_item)
+    version = previous.version + 1 if previous else 1
+    fields = credential_fields(category)
+    credential = credential_sealed(
+        stock_item=stock_item, fields=fields, values=clean_values(fields, values), version=version
+    )
+    credential.save(force_insert=True)
+    return credential
+
+
+def credential_sealed(
+    *, stock_item: StockItem, fields: list[CategoryField], values: dict[str, str], version: int = 1
+) -> Credential:
+    """A version, of values that `clean_values` has passed, for the caller to save."""
     credential = Credential(
         id=uuid7(),
         stock_item=stock_item,
-        version=previous.version + 1 if previous else 1,
-        fields=[[f.key, f.label_en, f.label_ar] for f in credential_fields(category) if f.key in clean],
+        version=version,
+        fields=[[f.key, f.label_en, f.label_ar] for f in fields if f.key in values],
     )
-    sealed = seal(msgspec.json.encode(clean), belongs_to=_belongs_to(credential))
+    sealed = seal(msgspec.json.encode(values), belongs_to=_belongs_to(credential))
     credential.ciphertext, credential.wrapped_key, credential.key_id = (
         sealed.ciphertext,
         sealed.wrapped_key,
         sealed.key_id,
     )
-    credential.save(force_insert=True)
     return credential
 
 

@@ -30,7 +30,11 @@ FIRST_PAUSE_SECONDS, PAUSE_GROWS_BY, LONGEST_PAUSE_SECONDS = 0.005, 1.5, 0.5
 COLLIDED = "TransientTransactionError"
 COMMIT_UNKNOWN = "UnknownTransactionCommitResult"
 # IllegalOperation: "Transaction numbers are only allowed on a replica set member or mongos".
-NO_REPLICA_SET = 20
+ILLEGAL_OPERATION = 20
+NO_REPLICA_SET = (
+    "DATABASE_URL leads to a MongoDB that is no replica set, which has no transactions. "
+    "Start mongod with --replSet and run rs.initiate() once; one node is enough."
+)
 
 
 class DatabaseWrapper(MongoWrapper):
@@ -63,11 +67,8 @@ class DatabaseWrapper(MongoWrapper):
                 has_met_a_twin |= is_new_twin
                 if cause is None:
                     raise
-                if getattr(cause, "code", None) == NO_REPLICA_SET:
-                    raise ImproperlyConfigured(
-                        "DATABASE_URL leads to a MongoDB that is no replica set, which has no transactions. "
-                        "Start mongod with --replSet and run rs.initiate() once; one node is enough."
-                    ) from error
+                if getattr(cause, "code", None) == ILLEGAL_OPERATION:
+                    raise ImproperlyConfigured(NO_REPLICA_SET) from error
                 if not (cause.has_error_label(COLLIDED) or is_new_twin) or time.monotonic() > deadline:
                     raise
             # Jitter: those that collided must not meet again.
@@ -81,6 +82,13 @@ class DatabaseWrapper(MongoWrapper):
         finally:
             self.in_atomic_block = around
         return result
+
+    def ask(self) -> None:
+        """Return when the server answers and can do what the store needs. Raises ImproperlyConfigured outside a replica
+        set and a sharded cluster, PyMongoError without an answer."""
+        hello = self.database.client.admin.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise ImproperlyConfigured(NO_REPLICA_SET)
 
     def lock(self, row: Model) -> None:
         """Collide with every other transaction that writes `row`. A field that no model reads changes for it."""

@@ -1,20 +1,17 @@
 """A Redis Cluster of a test's own, from deploy/redis/, that it may treat as it likes."""
 
 import asyncio
-import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.crc import key_slot
 
 from accountsstore.stack import lifecycle, programs
-from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import Node, Stack
 from accountsstore.stack.valkey import ask
+from accountsstore.tests.programs import own_stack
 
 SECONDS = 60
 
@@ -61,6 +58,8 @@ class Cluster:
         """Start what does not run, and wait until the cluster is whole."""
         asyncio.run(lifecycle.up(self.stack, ["redis"], lambda line: None, asyncio.Event()))
         wait_for(lambda: all(lifecycle.health(self.stack, node).ok for node in self.nodes))
+        # Each node has also heard that all masters have a replica again.
+        wait_for(lambda: all(len(row) > 3 for node in self.nodes for row in self.ask(node, "CLUSTER SLOTS")))
 
 
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
@@ -71,28 +70,10 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    for _ in range(10):
-        stack = Stack.open(folder / "stack", random.randrange(20_000, 26_000, 100))
-        try:
-            asyncio.run(lifecycle.up(stack, ["redis"], lambda line: None, asyncio.Event(), with_parent=True))
-            break
-        except StackError as error:  # somebody else has a port of it
-            lifecycle.down(stack, wipe=True)
-            last = error
-    else:
-        raise last
-    try:
-        yield Cluster(stack)
-    finally:
-        lifecycle.down(stack, wipe=True)
-
-
 @pytest.fixture(scope="package")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
+    with own_stack(tmp_path_factory.mktemp("cluster"), "redis") as stack:
+        yield Cluster(stack)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The store's own programs as processes on the test's database, and a mail server that counts what it took."""
 
 import asyncio
+import http.client
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -25,6 +25,8 @@ from accountsstore.stack.layout import Stack
 
 # Only a backstop: what is waited for is a condition.
 PATIENCE_SECONDS = 240
+# No answer within this is a page that hangs: the longest of the store's own limits is 30 s, for a MongoDB that hangs.
+ANSWER_SECONDS = 60
 WORKER = ["worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"]
 
 
@@ -134,17 +136,33 @@ class MailServer:
 
 
 @contextmanager
-def job_queue(folder: Path) -> Iterator[Stack]:
-    """The queue's Redis, its replica and three Sentinels, on ports that are free."""
-    for _ in range(10):
-        base = random.randrange(20_000, 32_000)
-        stack = Stack(folder, base, dict.fromkeys(("jobs",), "test-only"))
+def own_stack(folder: Path, *parts: str) -> Iterator[Stack]:
+    """These parts of the production stack, from deploy/, on free ports: a test may treat them as it likes."""
+    for tries_left in reversed(range(10)):
+        stack = Stack.open(folder / "stack", 0)
         try:
-            asyncio.run(lifecycle.up(stack, ["jobs"], lambda line: None, asyncio.Event(), with_parent=True))
+            asyncio.run(lifecycle.up(stack, parts, lambda line: None, asyncio.Event(), with_parent=True))
             break
-        except StackError as error:
-            assert "cannot be used" in str(error), error
+        except StackError:  # somebody else was quicker on one of the ports
+            lifecycle.down(stack, wipe=True)
+            if not tries_left:
+                raise
     try:
         yield stack
     finally:
-        lifecycle.down(stack)
+        lifecycle.down(stack, wipe=True)
+
+
+def ask(port: int, method: str, path: str, headers: dict[str, str], body: str = "") -> Any:
+    """The answer, with its text; status 0 when nobody listens. Fails when there is none in time."""
+    connected = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    try:
+        connected.request(method, path, body or None, headers)
+        answer: Any = connected.getresponse()
+        answer.text = answer.read().decode(errors="replace")
+    except ConnectionError:
+        answer = http.client.HTTPResponse.__new__(http.client.HTTPResponse)
+        answer.status = 0
+    finally:
+        connected.close()
+    return answer

@@ -19,14 +19,11 @@ from django.conf import settings
 from django.db import connection
 
 from accountsstore.stack.valkey import PROGRAM as VALKEY
-from accountsstore.tests.programs import eventually, free_port, program, program_env
+from accountsstore.tests.programs import ANSWER_SECONDS, ask, eventually, free_port, program, program_env
 from chat.consumers import TRY_LATER
 
 # For the tables, which the site's database is a copy of.
 pytestmark = pytest.mark.django_db
-
-# No answer within this is a page that hangs: the longest of the store's own limits is 20 s, for a locked database.
-ANSWER_SECONDS = 60
 
 # Somebody signed in with a picture, in the site's own database and bucket.
 PREPARE = """
@@ -126,21 +123,6 @@ class Site:
     def health(self) -> dict[str, Any]:
         answer = self.get("/api/health")
         return {"status": answer.status, **json.loads(answer.text)["parts"]} if answer.status else {"status": 0}
-
-
-def ask(port: int, method: str, path: str, headers: dict[str, str], body: str = "") -> Any:
-    """The answer, with its text; status 0 when nobody listens. Fails when there is none in time."""
-    connected = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
-    try:
-        connected.request(method, path, body or None, headers)
-        answer: Any = connected.getresponse()
-        answer.text = answer.read().decode(errors="replace")
-    except ConnectionError:
-        answer = http.client.HTTPResponse.__new__(http.client.HTTPResponse)
-        answer.status = 0
-    finally:
-        connected.close()
-    return answer
 
 
 def socket_hears(site: Site) -> str | int:

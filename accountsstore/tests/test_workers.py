@@ -16,7 +16,7 @@ from accountsstore.stack import lifecycle
 from accountsstore.stack import programs as servers
 from accountsstore.stack.jobs import health
 from accountsstore.stack.layout import Node, Stack
-from accountsstore.tests.programs import WORKER, MailServer, celery, eventually, job_queue, kill_group, program_env
+from accountsstore.tests.programs import WORKER, MailServer, celery, eventually, kill_group, own_stack, program_env
 
 pytestmark = [pytest.mark.production, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +33,7 @@ def log(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def queue(folder: Path) -> Iterator[Stack]:
-    with job_queue(folder / "queue") as stack:
+    with own_stack(folder, "jobs") as stack:
         yield stack
 
 

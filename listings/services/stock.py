@@ -9,8 +9,8 @@ from accounts.models import User
 from accountsstore import vault
 from accountsstore.db import atomic
 from accountsstore.errors import Conflict, NotAllowed, StoreError
-from listings.credentials import clean_values, credential_store
-from listings.models import Listing, StockItem
+from listings.credentials import clean_values, credential_fields, credential_sealed
+from listings.models import Credential, Listing, StockItem
 
 State = StockItem.State
 LOAD_LIMIT = 200
@@ -51,11 +51,15 @@ def _stock_load(*, listing: Listing, seller: User, credentials: list[dict[str, s
         raise BadStock(_("This listing is delivered by hand; it takes a count, not credentials."))
     if not 0 < len(credentials) <= LOAD_LIMIT:
         raise BadStock(_("Load 1 to %(limit)d credentials at a time.") % {"limit": LOAD_LIMIT}, field="credentials")
+    fields = credential_fields(listing.category)
+    items, versions = [], []
     for values in credentials:
-        clean = clean_values(listing.category, values)
+        clean = clean_values(fields, values)
         fingerprint = vault.fingerprint(msgspec.json.encode(clean, order="sorted"), scope=seller.pk.hex)
-        item = StockItem.objects.create(listing=listing, fingerprint=fingerprint)
-        credential_store(stock_item=item, category=listing.category, values=clean)
+        items.append(StockItem(listing=listing, fingerprint=fingerprint))
+        versions.append(credential_sealed(stock_item=items[-1], fields=fields, values=clean))
+    StockItem.objects.bulk_create(items)
+    Credential.objects.bulk_create(versions)
     stock_recount(listing, len(credentials))
     return len(credentials)
 

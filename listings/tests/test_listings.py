@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SellerProfile, User
 from accounts.services import user_restore, user_restrict
@@ -285,6 +286,19 @@ def test_loading_a_credential_twice_loads_nothing_the_second_time(seller: User) 
     assert refused.value.field == "credentials"
     listing.refresh_from_db()
     assert (listing.stock_count, StockItem.objects.count()) == (1, 1)
+
+
+def test_loading_many_credentials_takes_no_query_for_each(seller: User) -> None:
+    listing = ListingFactory(seller=seller, from_stock=[{"login": "rook", "password": "a"}])
+
+    def queries(count: int) -> int:
+        credentials = [{"login": f"{count}-{n}", "password": "b"} for n in range(count)]
+        with CaptureQueriesContext(connection) as caught:
+            stock_load(listing=listing, seller=seller, credentials=credentials)
+        return len(caught)
+
+    few, many = queries(2), queries(40)
+    assert many <= few
 
 
 def test_restocking_a_sold_out_listing_puts_it_on_sale(seller: User) -> None:

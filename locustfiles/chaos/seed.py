@@ -9,14 +9,14 @@ from accounts.services import profile_update, seller_application_approve, seller
 from accountsstore.demo.drawings import receipt_picture
 from listings.models import Category, Listing
 from listings.services.listings import listing_create, listing_publish
-from listings.services.stock import stock_add_manual, stock_load
+from listings.services.stock import LOAD_LIMIT, stock_add_manual, stock_load
 from payments.models import DepositMethod
 from payments.services.deposits import deposit_approve, deposit_claim, deposit_code_new, deposit_submit
 
 PASSWORD = "seven-gulls-over-the-pier-9"
 BUYERS, SELLERS = 8, 2
 # More than a run can buy: a listing that is sold out would look like a store that refuses.
-PIECES = 200
+PIECES = 600
 PRICE_MINOR = 1_000
 WALLET_MINOR = 10_000_000
 METHOD = "bank"
@@ -95,7 +95,8 @@ def _offer(user: User) -> list[str]:
         )
         if delivery == Listing.Delivery.STOCK:
             credentials = [{"credential": f"login {n} of {user.username}"} for n in range(PIECES)]
-            stock_load(listing=listing, seller=user, credentials=credentials)
+            for begin in range(0, PIECES, LOAD_LIMIT):
+                stock_load(listing=listing, seller=user, credentials=credentials[begin : begin + LOAD_LIMIT])
         else:
             stock_add_manual(listing=listing, seller=user, count=PIECES)
         listing.refresh_from_db()

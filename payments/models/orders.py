@@ -188,6 +188,8 @@ class Dispute(Row):
         OTHER = "other", _("Something else")
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="dispute")
+    # The order's, so that a seller's disputes are found by an index.
+    seller = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=20, choices=Reason.choices)
     text = models.TextField(max_length=2000)
     # The last offer on the table: what the buyer would get back, and whose offer it is.
@@ -201,7 +203,10 @@ class Dispute(Row):
     class Meta:
         verbose_name = _("dispute")
         verbose_name_plural = _("disputes")
-        indexes: ClassVar = [models.Index(fields=["is_open", "created_at"], name="dispute_queue")]
+        indexes: ClassVar = [
+            models.Index(fields=["is_open", "created_at"], name="dispute_queue"),
+            models.Index(fields=["created_at"], name="dispute_created"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.order_id}"

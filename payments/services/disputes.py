@@ -44,7 +44,7 @@ def _dispute_open(*, order: Order, buyer: User, reason: str, text: str) -> Dispu
     now = timezone.now()
     if not order_move(order, "dispute", actor=buyer):
         return Dispute.objects.get(order=order)
-    dispute = Dispute.objects.create(order=order, reason=reason, text=text)
+    dispute = Dispute.objects.create(order=order, seller_id=order.seller_id, reason=reason, text=text)
     deadlines_close(order=order, now=now)
     deadline_set(kind=DeadlineKind.DECIDE_DISPUTE, due_at=now + DECIDE_WITHIN, owner=None, order=order)
     return dispute

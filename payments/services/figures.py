@@ -35,7 +35,7 @@ def seller_figures_refresh(*, seller_id: uuid.UUID) -> SellerFigures:
     delivered = sold.filter(delivered_at__isnull=False, funded_at__isnull=False).order_by("-created_at")
     reviews = Review.objects.filter(seller_id=seller_id, is_hidden=False)
     figures.orders_finished = sold.filter(state__in=COUNTED).count()
-    figures.orders_disputed = Dispute.objects.filter(order__seller_id=seller_id).count()
+    figures.orders_disputed = Dispute.objects.filter(seller_id=seller_id).count()
     figures.orders_cancelled = sold.filter(state=S.CANCELLED).count()
     figures.median_delivery_seconds = _median_delivery_seconds(
         list(delivered.values_list("funded_at", "delivered_at")[:MEDIAN_OF])
@@ -58,7 +58,7 @@ def store_figures_refresh(now: datetime.datetime) -> bool:
     """Count the last 30 days of the whole store anew. Safe to repeat."""
     since = now - datetime.timedelta(days=STORE_DAYS)
     orders = Order.objects.filter(finished_at__gte=since, finished_at__lte=now, state__in=COUNTED)
-    delivered = Order.objects.filter(delivered_at__gte=since, delivered_at__lte=now).order_by("-delivered_at")
+    delivered = orders.filter(delivered_at__isnull=False).order_by("-finished_at")
     _store_figures_write(
         orders_finished=orders.count(),
         orders_disputed=Dispute.objects.filter(created_at__gte=since, created_at__lte=now).count(),

@@ -160,6 +160,7 @@ def test_delivering_hands_over_ciphertext_only_and_starts_the_buyers_clock(order
     assert CREDENTIAL["password"].encode() not in bytes(credential.ciphertext)
     kinds = set(Deadline.objects.filter(order=order, is_open=True).values_list("kind", flat=True))
     assert kinds == {"inspect", "inspect_reminder"}
+    order.refresh_from_db()
     assert order.due_at == order.delivered_at + datetime.timedelta(hours=48)
 
 
@@ -214,6 +215,7 @@ def test_acceptance_starts_the_warranty_and_its_end_pays_the_seller_less_the_fee
     order_deliver(order=order, seller=seller, values=CREDENTIAL)
     order_accept(order=order, buyer=buyer)
     assert wallet(seller).available_minor == 0
+    order.refresh_from_db()
     assert order.due_at == order.accepted_at + datetime.timedelta(days=7)
     order_release(order=order, now=timezone.now())
     assert order.state == S.RELEASED

@@ -19,7 +19,7 @@ State = Listing.State
 
 def listing_of(key: str) -> Listing:
     good = GOODS[key]
-    return Listing.objects.get(seller__username=good.seller, title=good.title)
+    return Listing.objects.get(seller=user_named(good.seller), title=good.title)
 
 
 def offer(good: Good) -> None:

@@ -61,7 +61,7 @@ def apply_to_sell(seller: Seller) -> None:
 
 def answer_application(seller: Seller, state: str, reason: str = "") -> None:
     """`state` is what becomes of it: approved, rejected or needs_info."""
-    application = SellerApplication.objects.get(user__username=seller.username)
+    application = SellerApplication.objects.get(user=user_named(seller.username))
     if application.state == SellerApplication.State.SUBMITTED:
         ANSWERS[state](application=application, staff=user_named("ines"), reason=reason)
 

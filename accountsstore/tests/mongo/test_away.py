@@ -1,0 +1,111 @@
+"""A site whose MongoDB dies, or hangs, and comes back; and a MongoDB that the store refuses."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from accountsstore.stack import lifecycle, mongo, programs
+from accountsstore.stack.layout import Node, Stack
+from accountsstore.tests.programs import ask, eventually, free_port, own_stack, program, program_env
+
+pytestmark = [pytest.mark.production, pytest.mark.slow]
+
+
+class Site:
+    """Daphne on a replica set of its own."""
+
+    def __init__(self, folder: Path, stack: Stack) -> None:
+        self.stack, self.log, self.port = stack, folder / "log", free_port()
+        address = stack.env(["mongo"])["DATABASE_URL"]
+        self.env = program_env(DATABASE_URL=f"{address}&minPoolSize=2", DJANGO_SETTINGS_MODULE="accountsstore.settings")
+
+    def status(self, path: str) -> int:
+        return int(ask(self.port, "GET", path, {}).status)
+
+    def is_well(self) -> bool:
+        return (self.status("/api/health"), self.status("/")) == (200, 200)
+
+    def primary(self) -> Node:
+        return next(node for node in self.stack.part("mongo") if lifecycle.health(self.stack, node).role == "primary")
+
+    @contextmanager
+    def hanging(self, *nodes: Node) -> Iterator[None]:
+        """They keep their connections and answer nothing, as on a machine whose disk is stuck."""
+        for node in nodes:
+            os.kill(programs.running(node) or 0, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for node in nodes:
+                os.kill(programs.running(node) or 0, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with own_stack(folder, "mongo") as stack:
+        site = Site(folder, stack)
+        # A collection needs no `migrate` to be empty: the shop window stands without goods.
+        daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(site.port), "accountsstore.asgi:application"]
+        with program(site.log, *daphne, env=site.env):
+            eventually(site.is_well, "the site does not start", site.log)
+            yield site
+
+
+def says_that_the_database_is_away(site: Site) -> None:
+    answer = ask(site.port, "GET", "/", {})
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    assert "The store is away for a moment" in answer.text
+    assert site.status("/api/health") == 503
+    assert site.status("/api/health/live") == 200
+
+
+def test_without_mongodb_the_store_says_when_to_come_back(site: Site) -> None:
+    nodes = site.stack.part("mongo")
+    for node in nodes:
+        programs.kill(node)
+    says_that_the_database_is_away(site)
+    asyncio.run(lifecycle.up(site.stack, ["mongo"], lambda line: None, asyncio.Event(), with_parent=True))
+    eventually(site.is_well, "MongoDB came back and the site did not notice", site.log)
+
+
+def test_no_page_waits_for_a_mongodb_that_hangs(site: Site) -> None:
+    with site.hanging(*site.stack.part("mongo")):
+        says_that_the_database_is_away(site)
+    eventually(site.is_well, "MongoDB went on and the site did not notice", site.log)
+
+
+def test_a_primary_that_hangs_is_replaced_while_it_hangs(site: Site) -> None:
+    with site.hanging(site.primary()):
+        eventually(site.is_well, "the site waits for the old primary", site.log)
+
+
+def test_a_mongodb_without_a_replica_set_is_refused(tmp_path: Path) -> None:
+    port = free_port()
+    command = [str(mongo.mongod()), "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(tmp_path)]
+    env = program_env(DATABASE_URL=f"mongodb://127.0.0.1:{port}/alone", DJANGO_SETTINGS_MODULE="accountsstore.settings")
+    with (tmp_path / "log").open("wb") as log:
+        alone = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "preflight"],
+            cwd=settings.BASE_DIR,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        alone.kill()
+        alone.wait()
+    assert done.returncode == 1
+    assert "no replica set" in done.stderr
+    assert "--replSet" in done.stderr
