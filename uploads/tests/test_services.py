@@ -167,9 +167,10 @@ def test_when_the_storage_fails_no_clean_row_is_left_and_the_job_cleans_up(
             raise ConnectionError("bucket unreachable")
         return str(save(key, content))
 
-    monkeypatch.setattr(default_storage, "save", fails_at_the_second)
-    with pytest.raises(Unavailable):
-        stored_file(buyer)
+    with monkeypatch.context() as broken:
+        broken.setattr(default_storage, "save", fails_at_the_second)
+        with pytest.raises(Unavailable):
+            stored_file(buyer)
     file = StoredFile.objects.get()
     assert file.state == State.PENDING
     assert len(names()) == 1
