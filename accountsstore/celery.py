@@ -16,6 +16,13 @@ app.autodiscover_tasks()
 @beat_init.connect
 def _require_servers(**kwargs: object) -> None:
     """A worker or beat that cannot reach a server says so and ends, instead of trying for ever."""
-    from accountsstore.servers import require_servers  # the app registry is ready now
+    from django.db import connections  # the settings are ready now
+
+    from accountsstore.servers import require_servers
 
     require_servers()
+    # The children make their own connections: MongoDB's do not survive a fork.
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()

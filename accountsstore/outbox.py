@@ -4,6 +4,7 @@
 subscribers run in a job; what a crash left behind, the clock sends (`outbox_flush`).
 """
 
+import contextlib
 import datetime
 import logging
 import random
@@ -17,7 +18,7 @@ import kombu.exceptions
 import redis
 from celery import current_app
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -225,16 +226,28 @@ def mail_send_now(mail_id: str) -> None:
     )
     if mail.body_html:
         message.attach_alternative(mail.body_html, "text/html")
+    server = get_connection()
     try:
-        message.send()
+        server.open()
+        server.send_messages([message])
     except Exception as error:  # refused, away, or an address that no server could take
-        wait = min(MAIL_BACKOFF * 2 ** min(mail.attempts, 11), LONGEST_WAIT) * random.uniform(1, 1.5)  # noqa: S311
-        retry = {"lease_until": None, "last_error": type(error).__name__, "retry_at": timezone.now() + wait}
-        OutboxMail.objects.filter(pk=mail.pk).update(**retry)
-        logger.warning(
-            "mail kept for later", extra={"mail_id": mail.pk.hex, "error": f"{type(error).__name__}: {error}"}
-        )
-        return
+        _mail_keep(mail, error)
+    else:
+        # Before the goodbye, which takes a while: a crash from the acknowledgement to here sends the mail twice.
+        _mail_done(mail)
+    finally:
+        with contextlib.suppress(Exception):
+            server.close()
+
+
+def _mail_keep(mail: OutboxMail, error: Exception) -> None:
+    wait = min(MAIL_BACKOFF * 2 ** min(mail.attempts, 11), LONGEST_WAIT) * random.uniform(1, 1.5)  # noqa: S311
+    retry = {"lease_until": None, "last_error": type(error).__name__, "retry_at": timezone.now() + wait}
+    OutboxMail.objects.filter(pk=mail.pk).update(**retry)
+    logger.warning("mail kept for later", extra={"mail_id": mail.pk.hex, "error": f"{type(error).__name__}: {error}"})
+
+
+def _mail_done(mail: OutboxMail) -> None:
     done: dict[str, object] = {"pending": False, "sent_at": timezone.now(), "lease_until": None, "last_error": ""}
     if mail.sensitive:
         done |= {"body_text": "", "body_html": ""}

@@ -142,9 +142,9 @@ class Stack:
         lines: dict[str, str] = {}
         if "mongo" in parts:
             hosts = ",".join(node.address for node in self.part("mongo"))
-            lines["DATABASE_URL"] = (
-                f"mongodb://{DATABASE}:{self.passwords['mongo']}@{hosts}/{DATABASE}?replicaSet=rs0&authSource=admin"
-            )
+            # A pool as large as in production would be 150 idle connections for each process of the store.
+            options = "replicaSet=rs0&authSource=admin&minPoolSize=2"
+            lines["DATABASE_URL"] = f"mongodb://{DATABASE}:{self.passwords['mongo']}@{hosts}/{DATABASE}?{options}"
         if "redis" in parts:
             hosts = ",".join(node.address for node in self.part("redis"))
             lines["REDIS_URL"] = f"redis+cluster://:{self.passwords['redis']}@{hosts}"

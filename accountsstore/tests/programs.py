@@ -66,11 +66,20 @@ def program_env(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def program(log: Path, *command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python <command>` in a group of its own; whatever is left of it at the end is killed."""
+def program(log: Path, *command: str, env: dict[str, str], restarts: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python <command>` in a group of its own; whatever is left of it at the end is killed.
+
+    `restarts` starts it again whenever it ends, as a service manager does.
+    """
+    keeper = ["sh", "-c", 'while :; do "$@"; sleep 1; done', "keeper"] if restarts else []
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=settings.BASE_DIR, env=env, stdout=out, stderr=out, start_new_session=True
+            [*keeper, sys.executable, *command],
+            cwd=settings.BASE_DIR,
+            env=env,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         yield process
@@ -78,8 +87,9 @@ def program(log: Path, *command: str, env: dict[str, str]) -> Iterator[subproces
         kill_group(process)
 
 
-def celery(log: Path, *arguments: str, env: dict[str, str]) -> Any:
-    return program(log, "-m", "celery", "-A", "accountsstore", *arguments, "--loglevel", "INFO", env=env)
+def celery(log: Path, *arguments: str, env: dict[str, str], restarts: bool = False) -> Any:
+    command = ["-m", "celery", "-A", "accountsstore", *arguments, "--loglevel", "INFO"]
+    return program(log, *command, env=env, restarts=restarts)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -132,7 +132,7 @@ def test_a_mail_server_that_refuses_leaves_the_mail_for_the_next_try(db, monkeyp
     queue()
     row = OutboxMail.objects.get()
     with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.EmailMultiAlternatives.send", refused)
+        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refused)
         outbox.mail_send_now(row.pk.hex)
     row.refresh_from_db()
     assert (row.pending, row.lease_until, row.last_error) == (True, None, "ConnectionRefusedError")
@@ -142,7 +142,7 @@ def test_a_mail_server_that_refuses_leaves_the_mail_for_the_next_try(db, monkeyp
 
 def test_a_mail_is_tried_three_times_within_seconds_and_then_less_and_less_often(db, monkeypatch):
     """The clock goes by the row: 2, 4, 8… seconds and up to half as much again, then hourly."""
-    monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", refused)
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refused)
     monkeypatch.setattr(outbox, "enqueue", lambda task, row_id: outbox.mail_send_now(row_id.hex))
     queue()
     outbox.mail_send_now(OutboxMail.objects.get().pk.hex)

@@ -63,8 +63,12 @@ def _clock(env: dict[str, str], log: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def worker(env: dict[str, str], log: Path, _clock: None) -> Iterator[None]:
-    """One that lives on from the first test that asks for it."""
-    with celery(log, *WORKER, env=env):
+    """One that lives on from the first test that asks for it.
+
+    Kept by a service manager, because now and then Celery 5.7 ends when its broker goes away: kombu asks a closed
+    connection for its host name (AttributeError, which Celery does not take for a lost connection).
+    """
+    with celery(log, *WORKER, env=env, restarts=True):
         yield
 
 

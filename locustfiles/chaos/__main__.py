@@ -41,6 +41,7 @@ class Outcome:
     fault: str
     victim: str
     degraded_seconds: float
+    longest_wait: float
     errors: int
     successes: int
     kinds: dict[str, int]
@@ -100,7 +101,15 @@ async def _suffer(fault: faults.Fault, journal: Journal) -> Outcome:
     for trouble in troubles:
         kinds[f"{trouble.deed}: {trouble.what[:80]}"] = kinds.get(f"{trouble.deed}: {trouble.what[:80]}", 0) + 1
     successes = sum(1 for at, _deed in journal.successes if at >= killed)
-    return Outcome(fault.title, victim, round(last - killed, 1), len(troubles), successes, kinds)
+    return Outcome(
+        fault.title,
+        victim,
+        round(last - killed, 1),
+        round(journal.longest_wait(killed), 1),
+        len(troubles),
+        successes,
+        kinds,
+    )
 
 
 async def _quiet(journal: Journal, since: float) -> None:
@@ -144,7 +153,7 @@ def _books() -> tuple[str, bool]:
 def _line(outcome: Outcome) -> str:
     return (
         f"{outcome.fault:<28} {outcome.victim:<12} {outcome.degraded_seconds:>5} s degraded, "
-        f"{outcome.errors:>3} errors seen, {outcome.successes:>4} successes meanwhile"
+        f"longest wait {outcome.longest_wait:>4} s, {outcome.errors:>3} errors seen, {outcome.successes:>4} successes meanwhile"
     )
 
 

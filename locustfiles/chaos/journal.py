@@ -24,10 +24,19 @@ class Journal:
         self._file = path.open("w", buffering=1)
         self.troubles: list[Trouble] = []
         self.successes: list[tuple[float, str]] = []
+        self.waits: list[tuple[float, float]] = []
 
     def acknowledged(self, deed: str, **facts: Any) -> None:
         self.successes.append((time.monotonic(), deed))
         self._file.write(json.dumps({"deed": deed, **facts}) + "\n")
+
+    def waited(self, seconds: float) -> None:
+        """Somebody had an answer after this long."""
+        self.waits.append((time.monotonic(), seconds))
+
+    def longest_wait(self, since: float) -> float:
+        """In seconds, of the answers that came since then."""
+        return max((seconds for at, seconds in self.waits if at >= since), default=0.0)
 
     def failed(self, deed: str, what: str) -> None:
         self.troubles.append(Trouble(time.monotonic(), deed, what))

@@ -7,6 +7,7 @@ import html
 import itertools
 import random
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
@@ -54,8 +55,11 @@ class Person:
     async def until_done(self, deed: str, attempt: Callable[[], Awaitable[R]]) -> R:
         """Repeat `attempt` until it gives an answer. Each failure on the way is one that a person would have seen."""
         while True:
+            began = time.monotonic()
             try:
-                return await attempt()
+                answer = await attempt()
+                self.journal.waited(time.monotonic() - began)
+                return answer
             except (aiohttp.ClientError, TimeoutError, OSError, Trouble) as error:
                 self.journal.failed(deed, str(error) or type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS + random.random())

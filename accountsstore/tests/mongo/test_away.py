@@ -24,8 +24,7 @@ class Site:
 
     def __init__(self, folder: Path, stack: Stack) -> None:
         self.stack, self.log, self.port = stack, folder / "log", free_port()
-        address = stack.env(["mongo"])["DATABASE_URL"]
-        self.env = program_env(DATABASE_URL=f"{address}&minPoolSize=2", DJANGO_SETTINGS_MODULE="accountsstore.settings")
+        self.env = program_env(**stack.env(["mongo"]), DJANGO_SETTINGS_MODULE="accountsstore.settings")
 
     def status(self, path: str) -> int:
         return int(ask(self.port, "GET", path, {}).status)
