@@ -124,7 +124,7 @@ def test_a_mail_is_sent_once_however_often_the_job_runs(db):
     assert django_mail.outbox[0].extra_headers["Message-ID"].startswith(f"<{row.pk.hex}")
 
 
-def refused(self: object) -> None:
+def refused(self: object, messages: object) -> None:
     raise ConnectionRefusedError
 
 
