@@ -255,10 +255,12 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [channels_redis_host(REDIS_URL)], "prefix": REDIS_PREFIX},
     }
 }
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     name: {"BACKEND": "accountsstore.cache.StoreCache", "KEY_PREFIX": f"{REDIS_PREFIX}:{name}"}
-    for name in ("default", "limits")
+    for name in ("default", "limits", "sessions")
 }
+# A session that changes or ends while Redis is away would come back with it as it was: its copy there lives for a minute.
+CACHES["sessions"]["OPTIONS"] = {"longest_seconds": 60}
 RATELIMIT_USE_CACHE = "limits"
 # While Redis is away: does everybody pass what is limited (true), or nobody? Signing in is limited too.
 RATELIMIT_FAIL_OPEN = env.bool("RATELIMIT_FAIL_OPEN", default=True)
@@ -267,6 +269,7 @@ RATELIMIT_FAIL_OPEN = env.bool("RATELIMIT_FAIL_OPEN", default=True)
 PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=50)
 PRESENCE_HEARTBEAT_SECONDS = env.int("PRESENCE_HEARTBEAT_SECONDS", default=20)
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 
 # ---------------------------------------------------------------- jobs

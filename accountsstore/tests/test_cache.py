@@ -57,6 +57,15 @@ def test_only_the_first_add_counts(cache: StoreCache) -> None:
     assert cache.get("other") is None
 
 
+def test_the_copy_of_a_session_lives_no_longer_than_a_minute() -> None:
+    sessions: Any = caches["sessions"]
+    for timeout in (14 * 24 * 3600, None):
+        sessions.set("key", 1, timeout)
+        assert 50 < store_redis.execute("TTL", sessions.make_key("key")) <= 60
+    sessions.set("key", 1, 20)
+    assert store_redis.execute("TTL", sessions.make_key("key")) <= 20
+
+
 def test_lifetimes(cache: StoreCache) -> None:
     def left(key: str) -> int:
         return store_redis.execute("TTL", cache._key(key, None))

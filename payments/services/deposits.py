@@ -65,17 +65,21 @@ def deposit_submit(
     upload: UploadedFile | None,
     code: str,
 ) -> Deposit:
-    """Claim a payment into `method`. `code` comes from `deposit_code_new` and makes a second submit find the first.
+    """Claim a payment into `method`. `code` comes from `deposit_code_new` and makes a second submit find the first; with
+    another transfer reference it is no repeat but another payment, and gets a code of its own.
 
     Raises NotAllowed, BadDeposit (amount or reference), ReferenceUsed, uploads' BadFile; each names its field.
     """
+    key = reference_key(transfer_reference)
     if first := Deposit.objects.filter(code=code).first():
         if first.user_id != user.pk:
             raise NotAllowed
-        return first
+        if first.reference_key == key:
+            return first
+        # The session that remembers the code may be an old one: a cache that failed over has forgotten the newest.
+        code = deposit_code_new()
     user_require_active(user)
     _require_amount(amount_minor, method)
-    key = reference_key(transfer_reference)
     _require_unused(method, key)
     if upload is None:
         raise BadDeposit(_("Attach the receipt of your payment."), field="proof")
@@ -94,7 +98,7 @@ def deposit_submit(
             code=code,
         )
     except IntegrityError:
-        if first := Deposit.objects.filter(code=code, user=user).first():
+        if first := Deposit.objects.filter(code=code, user=user, reference_key=key).first():
             return first
         raise ReferenceUsed(field="transfer_reference") from None
 

@@ -98,6 +98,19 @@ def test_a_second_submit_of_one_form_is_one_deposit(buyer):
     assert Deposit.objects.count() == 1
 
 
+def test_another_payment_under_a_code_that_was_used_is_not_taken_for_a_repeat(buyer):
+    """The page shows the code of an older session when Redis has forgotten the newest."""
+    code, method = deposit_code_new(), DepositMethodFactory()
+    first, second = (
+        deposit_submit(
+            user=buyer, method=method, amount_minor=5_000, transfer_reference=reference, upload=receipt("a"), code=code
+        )
+        for reference in ("AB123456", "CD123456")
+    )
+    assert (first.code, first.transfer_reference, second.transfer_reference) == (code, "AB123456", "CD123456")
+    assert Deposit.objects.count() == 2
+
+
 def test_the_same_picture_again_is_flagged_for_the_reviewer(buyer, stranger):
     first = DepositFactory(user=buyer, upload=receipt("paid 5000"))
     second = DepositFactory(user=stranger, upload=receipt("paid 5000"))
