@@ -149,7 +149,10 @@ def _client(url: str) -> redis.Redis | RedisCluster:
         options |= {"ssl": True, "ssl_ca_certs": servers.ca_file}
     retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), RETRIES)
     if servers.sentinel_master:
-        return Sentinel(servers.nodes, **options).master_for(servers.sentinel_master, retry=retry)
+        # The Sentinels ask for the same password as the servers.
+        return Sentinel(servers.nodes, sentinel_kwargs=options, **options).master_for(
+            servers.sentinel_master, retry=retry
+        )
     if not servers.is_cluster:
         [(host, port)] = servers.nodes
         return redis.Redis(host=host, port=port, db=servers.database, retry=retry, **options)

@@ -31,8 +31,8 @@ def credential_fields(category: Category) -> list[CategoryField]:
 
 
 def clean_values(fields: list[CategoryField], values: dict[str, str]) -> dict[str, str]:
-    """The values for a category's `credential_fields`, outer spaces removed and nothing else altered: a password may hold any
-    character. Raises BadCredential, naming the field, when one is missing or too long."""
+    """The values for a category's `credential_fields`, outer spaces removed and nothing else altered: a password may
+    hold any character. Raises BadCredential, naming the field, when one is missing or too long."""
     clean = {}
     for field in fields:
         value = values.get(field.key, "").strip()

@@ -87,6 +87,19 @@ def program(log: Path, *command: str, env: dict[str, str], restarts: bool = Fals
         kill_group(process)
 
 
+def run_python(*command: str, env: dict[str, str], within: int = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
+    """What `python <command>` printed and how it ended. Fails when that takes more than `within` seconds."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+
+
 def celery(log: Path, *arguments: str, env: dict[str, str], restarts: bool = False) -> Any:
     command = ["-m", "celery", "-A", "accountsstore", *arguments, "--loglevel", "INFO"]
     return program(log, *command, env=env, restarts=restarts)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from accountsstore.tests.programs import run_python
+
 # Starting, migrating and loading ten weeks of demo data on two busy cores.
 START_SECONDS = 420
 STOP_SECONDS = 60
@@ -28,8 +30,7 @@ class RunningStore:
 
     def manage(self, *arguments: str) -> str:
         """Run a command against the store's data and return what it printed. The test fails if the command does."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=settings.BASE_DIR, env=self.env, capture_output=True, text=True, check=False)
+        done = run_python("manage.py", *arguments, env=self.env)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

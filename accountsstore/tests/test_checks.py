@@ -1,15 +1,13 @@
 """Harmful settings are named, each with a way out."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as store_settings
 
 from accountsstore.checks import harmful_settings
+from accountsstore.tests.programs import run_python
 
 PRODUCTION = {
     "TESTING": False,
@@ -50,14 +48,7 @@ def test_a_missing_secret_stops_the_start_with_a_sentence(missing: str, tmp_path
     env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)}
     env |= {"SECRET_KEY": "x" * 50, "CREDENTIAL_KEYS": "k1:" + "A" * 43 + "="}
     env[missing] = ""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=store_settings.BASE_DIR,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("manage.py", "check", env=env)
     assert done.returncode != 0
     assert f"{missing} is not set." in done.stderr
     assert ".env.example" in done.stderr

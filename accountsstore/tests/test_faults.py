@@ -15,11 +15,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from accountsstore.stack.valkey import PROGRAM as VALKEY
-from accountsstore.tests.programs import ANSWER_SECONDS, ask, eventually, free_port, program, program_env
+from accountsstore.tests.programs import ANSWER_SECONDS, ask, eventually, free_port, program, program_env, run_python
 from chat.consumers import TRY_LATER
 
 # For the tables, which the site's database is a copy of.
@@ -103,9 +102,7 @@ class Site:
 
     def prepare(self) -> None:
         self.make_bucket()
-        done = subprocess.run(
-            [sys.executable, "-c", PREPARE], env=self.env, cwd=settings.BASE_DIR, capture_output=True, text=True
-        )
+        done = run_python("-c", PREPARE, env=self.env)
         assert done.returncode == 0, done.stderr
         self.session, self.picture = done.stdout.split()
 
@@ -277,15 +274,7 @@ STARTS: dict[str, tuple[list[str], dict[str, str], str]] = {
 @pytest.mark.parametrize("name", STARTS)
 def test_a_program_that_finds_a_server_away_says_which_and_ends(site: Site, name: str) -> None:
     command, wrong, sentence = STARTS[name]
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=site.env | wrong,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=ANSWER_SECONDS,
-        check=False,
-    )
+    done = run_python(*command, env=site.env | wrong, within=ANSWER_SECONDS)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == sentence
     assert "Traceback" not in done.stderr
@@ -295,15 +284,7 @@ def test_a_program_that_finds_a_server_away_says_which_and_ends(site: Site, name
 def test_a_server_that_hangs_at_the_start_is_named_too(site: Site) -> None:
     site.servers["jobs"].break_down(signal.SIGSTOP)
     try:
-        done = subprocess.run(
-            [sys.executable, "manage.py", "preflight"],
-            env=site.env,
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
+        done = run_python("manage.py", "preflight", env=site.env, within=ANSWER_SECONDS)
     finally:
         site.servers["jobs"].come_back()
     where = f"CELERY_BROKER_URL=redis://127.0.0.1:{site.servers['jobs'].port}/0"

@@ -2,7 +2,9 @@
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -10,7 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accountsstore import redis as store_redis
 from accountsstore.redis import Servers, channels_redis_host, execute, execute_many, ping, servers_of
+from accountsstore.stack import programs
 from accountsstore.tests.own_valkey import Valkey, valkey  # noqa: F401  # a fixture
+from accountsstore.tests.programs import eventually, own_stack
 
 READ = {
     "redis://localhost": Servers((("localhost", 6379),)),
@@ -122,3 +126,30 @@ def test_a_restarted_redis_is_found_again(settings: Any, valkey: Valkey) -> None
         execute("GET", "x")
     valkey.start()
     assert execute("GET", "x") is None
+
+
+@pytest.mark.production
+def test_behind_sentinels_the_master_is_asked_whoever_it_is(settings: Any, tmp_path: Path) -> None:
+    with own_stack(tmp_path, "jobs") as stack:
+        env = stack.env(["jobs"])
+        urls = [urlsplit(url) for url in env["CELERY_BROKER_URL"].split(";")]
+        settings.REDIS_URL = (
+            f"redis+sentinel://:{urls[0].password}@{','.join(f'{url.hostname}:{url.port}' for url in urls)}/"
+            f"{env['CELERY_SENTINEL_MASTER']}"
+        )
+        execute("SET", "kept", 1)
+        assert execute("WAIT", 1, 5000) == 1
+        programs.kill(stack.node("jobs-1"))
+        # Until the Sentinels agree on another.
+        with pytest.raises(redis.RedisError):
+            execute("GET", "kept")
+        eventually(is_there, "the new master is not found")
+        assert execute("GET", "kept") == b"1"
+
+
+def is_there() -> bool:
+    try:
+        ping()
+    except redis.RedisError:
+        return False
+    return True

@@ -112,6 +112,7 @@ async def test_without_redis_pages_open_and_nobody_is_known_to_be_online(
     await until(lambda: here._task and here._task.done())
 
 
+@pytest.mark.stack
 def test_who_was_held_by_a_killed_process_is_offline_when_the_lease_ends(buyer: User, tmp_path: Path) -> None:
     client = Client()
     client.force_login(buyer)

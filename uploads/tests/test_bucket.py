@@ -3,8 +3,6 @@ refused here is refused by us."""
 
 import io
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from PIL import Image
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from accountsstore.errors import Unavailable
+from accountsstore.tests.programs import run_python
 from uploads import policies, storage
 from uploads.links import file_url
 from uploads.models import FileAccess, StoredFile
@@ -219,9 +218,7 @@ def test_the_buckets_address_is_the_one_that_the_content_policy_allows() -> None
         "S3_SECRET_ACCESS_KEY": "b",
         "CDN_DOMAIN": CDN,
     }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=django_settings.BASE_DIR, capture_output=True, text=True, check=True
-    )
+    done = run_python("-c", code, env=env)
     policy, url = done.stdout.splitlines()
     origin = "https://northpine-files.s3.eu-central-1.amazonaws.com"
     assert url == f"{origin}/"
@@ -235,13 +232,6 @@ def test_a_half_configured_cdn_stops_the_start_with_a_sentence() -> None:
         "CREDENTIAL_KEYS": ",".join(django_settings.CREDENTIAL_KEYS),
         "CLOUDFRONT_KEY_ID": "K2",
     }
-    done = subprocess.run(
-        [sys.executable, "manage.py", "preflight"],
-        env=env,
-        cwd=django_settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("manage.py", "preflight", env=env)
     assert done.returncode == 1
     assert "CLOUDFRONT_KEY_ID and CLOUDFRONT_PRIVATE_KEY go together" in done.stderr

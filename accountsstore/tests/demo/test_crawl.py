@@ -57,7 +57,7 @@ def local(base: str, links: Iterable[str]) -> set[str]:
     return found
 
 
-def crawl(client: Client, start: str) -> Counter[str]:
+def crawl(client: Client, start: str, same: int = SAME, same_in_admin: int = SAME_IN_ADMIN) -> Counter[str]:
     """Opens pages from `start` on; gives how many of each kind. Fails naming the page, where it was linked, and why."""
     # A page that fails is one fault among those found, with its address.
     client.raise_request_exception = False
@@ -68,7 +68,7 @@ def crawl(client: Client, start: str) -> Counter[str]:
     while queue:
         page, linked_on = queue.popleft()
         kind = resolve(urlsplit(page).path).route
-        if opened[kind] >= (SAME_IN_ADMIN if kind.startswith("admin/") else SAME):
+        if opened[kind] >= (same_in_admin if kind.startswith("admin/") else same):
             continue
         opened[kind] += 1
         answer = client.get(page)

@@ -5,15 +5,18 @@ import datetime
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
+import redis
+from asgiref.sync import sync_to_async
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from accountsstore.layer import ClusterChannelLayer, LayerUnavailable
 from accountsstore.layer.pubsub import REPEATED
+from accountsstore.redis import execute
 from accountsstore.tests.layer.conftest import rest, take, until
 from accountsstore.tests.own_valkey import Valkey
 
@@ -273,13 +276,15 @@ def certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def encrypted(valkey: Valkey, proxy: Proxy) -> str:
+    return valkey.url.replace("redis:", "rediss:").replace(f"127.0.0.1:{valkey.port}", f"localhost:{proxy.port}")
+
+
 async def test_an_encrypted_connection_is_checked_against_the_authority_named(
     layer_at: Make, valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Proxy(valkey.port, certificate(tmp_path)) as proxy:
-        address = (
-            f"{valkey.url.replace('redis:', 'rediss:').replace(f'127.0.0.1:{valkey.port}', f'localhost:{proxy.port}')}"
-        )
+        address = encrypted(valkey, proxy)
         layer = layer_at(f"{address}?ssl_ca_certs={tmp_path / 'ca.pem'}")
         channel = await joined(layer)
         await layer.group_send("g", HI)
@@ -288,3 +293,14 @@ async def test_an_encrypted_connection_is_checked_against_the_authority_named(
         with pytest.raises(LayerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             await layer_at(address).group_send("g", HI)
         await layer.flush()
+
+
+async def test_so_is_that_of_code_outside_the_event_loop(settings: Any, valkey: Valkey, tmp_path: Path) -> None:
+    ask = sync_to_async(execute, thread_sensitive=False)
+    async with Proxy(valkey.port, certificate(tmp_path)) as proxy:
+        settings.REDIS_URL = f"{encrypted(valkey, proxy)}?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        assert await ask("SET", "x", 1)
+        assert await ask("GET", "x") == b"1"
+        settings.REDIS_URL = encrypted(valkey, proxy)
+        with pytest.raises(redis.RedisError, match="CERTIFICATE_VERIFY_FAILED"):
+            await ask("GET", "x")

@@ -4,17 +4,15 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from accountsstore.stack import lifecycle, mongo, programs
 from accountsstore.stack.layout import Node, Stack
-from accountsstore.tests.programs import ask, eventually, free_port, own_stack, program, program_env
+from accountsstore.tests.programs import ask, eventually, free_port, own_stack, program, program_env, run_python
 
 pytestmark = [pytest.mark.production, pytest.mark.slow]
 
@@ -94,14 +92,7 @@ def test_a_mongodb_without_a_replica_set_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log:
         alone = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        done = subprocess.run(
-            [sys.executable, "manage.py", "preflight"],
-            cwd=settings.BASE_DIR,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_python("manage.py", "preflight", env=env)
     finally:
         alone.kill()
         alone.wait()
