@@ -11,7 +11,7 @@ run: ## Start the store on this machine (PORT=8001 moves it, STACK=1 takes the s
 test: ## Run every check and every test
 	@deploy/local/test
 
-test-stack: ## Run again on the servers of production what they change
+test-stack: ## Run again on the servers of production what they change: the last step of `make test` by itself
 	@deploy/local/test_stack
 
 check: ## Run the checks that need no test: lint, format, imports, types, templates, migrations

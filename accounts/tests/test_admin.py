@@ -9,8 +9,6 @@ from accounts.models import AuditEvent, SellerApplication, User
 from accounts.services import audit_record, seller_apply, user_suspend
 from accounts.tests.factories import PASSWORD, UserFactory
 
-pytestmark = pytest.mark.stack
-
 
 def staff_with(*codenames: str) -> User:
     user = UserFactory(is_staff=True)
@@ -59,6 +57,7 @@ def test_the_wider_content_policy_is_the_admins_alone(client: Client, staff: Use
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["user", "sellerapplication", "auditevent"])
+@pytest.mark.stack
 def test_lists_open_to_their_group_and_closed_to_other_staff(client: Client, staff: User, name: str) -> None:
     url = reverse(f"admin:accounts_{name}_changelist")
     client.force_login(staff_with("send_withdrawal"))
@@ -81,6 +80,7 @@ def test_nothing_is_added_changed_or_deleted_by_hand(client: Client, staff: User
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_people_are_found_by_name_and_filtered_by_status(
     client: Client, buyer: User, seller: User, staff: User
 ) -> None:
@@ -94,6 +94,7 @@ def test_people_are_found_by_name_and_filtered_by_status(
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_deed_asks_for_a_reason_and_goes_through_the_service(client: Client, buyer: User, staff: User) -> None:
     client.force_login(staff)
     url = person_url("suspend", buyer)
@@ -138,6 +139,7 @@ def test_only_deeds_that_make_sense_are_offered(client: Client, buyer: User, sta
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("deed", "state"), [("approve", "approved"), ("ask", "needs_info"), ("reject", "rejected")])
+@pytest.mark.stack
 def test_staff_decide_an_application(client: Client, application: SellerApplication, deed: str, state: str) -> None:
     client.force_login(staff_with("review_seller"))
     url = reverse(f"admin:accounts_sellerapplication_{deed}", args=[application.pk])
@@ -155,6 +157,7 @@ def test_an_unknown_object_is_not_found(client: Client, staff: User) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_the_history_of_a_thing_is_its_audit_rows(client: Client, buyer: User, seller: User, staff: User) -> None:
     user_suspend(user=buyer, staff=staff, reason="One.")
     user_suspend(user=seller, staff=staff, reason="Two.")
@@ -164,6 +167,7 @@ def test_the_history_of_a_thing_is_its_audit_rows(client: Client, buyer: User, s
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_superuser_puts_a_colleague_into_a_group_and_that_is_audited(
     client: Client, buyer: User, staff: User
 ) -> None:
@@ -187,6 +191,7 @@ def test_nobody_below_a_superuser_makes_staff(client: Client, buyer: User) -> No
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_changed_group_is_audited_with_what_it_may_do(client: Client, staff: User) -> None:
     client.force_login(staff)
     may = Permission.objects.get(codename="review_deposit")

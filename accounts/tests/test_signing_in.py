@@ -11,8 +11,6 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
 from accountsstore.models import OutboxEvent, OutboxMail
 
-pytestmark = pytest.mark.stack
-
 NEW = {"email": "Amal@Example.com", "username": "Amal_1", "password1": "wide-river-quiet-lamp"}
 
 
@@ -31,6 +29,7 @@ def without_secrets(html: bytes, *words: str) -> str:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_somebody_registers_confirms_the_code_and_is_signed_in(client: Client, run_jobs: object) -> None:
     answer = client.post(reverse("account_signup"), NEW)
     assert answer.status_code == 302 and answer.url == reverse("account_email_verification_sent")
@@ -83,6 +82,7 @@ def test_a_weak_password_is_refused_beside_its_field(client: Client, password: s
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_username_is_taken_whatever_its_capitals(client: Client) -> None:
     UserFactory(username="amal_1", email="other@example.com")
     answer = client.post(reverse("account_signup"), NEW)
@@ -90,6 +90,7 @@ def test_a_username_is_taken_whatever_its_capitals(client: Client) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_registration_answers_the_same_for_a_known_and_an_unknown_address(run_jobs: object) -> None:
     UserFactory(username="known", email="known@example.com")
     pages = []
@@ -110,6 +111,7 @@ def test_registration_answers_the_same_for_a_known_and_an_unknown_address(run_jo
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_three_wrong_codes_end_the_try(client: Client) -> None:
     client.post(reverse("account_signup"), NEW)
     for _ in range(3):
@@ -120,6 +122,7 @@ def test_three_wrong_codes_end_the_try(client: Client) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_somebody_signs_in_by_mail_address_in_any_capitals(client: Client) -> None:
     user = UserFactory(username="amal", language="ar")
     answer = client.post(reverse("account_login"), {"login": "AMAL@example.com", "password": PASSWORD})
@@ -141,6 +144,7 @@ def test_a_wrong_password_and_an_unknown_address_read_the_same() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_guessing_at_one_address_is_slowed_and_open_sessions_go_on(client: Client) -> None:
     user = UserFactory(username="amal")
     client.force_login(user)
@@ -157,6 +161,7 @@ def test_guessing_at_one_address_is_slowed_and_open_sessions_go_on(client: Clien
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_somebody_resets_a_forgotten_password_with_a_mailed_code(client: Client, run_jobs: object) -> None:
     user = UserFactory(username="amal")
     elsewhere = Client()
@@ -199,6 +204,7 @@ def test_a_reset_answers_the_same_for_a_known_and_an_unknown_address(run_jobs: o
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_changing_the_password_keeps_this_session_and_ends_the_others(client: Client) -> None:
     user = UserFactory(username="amal")
     client.force_login(user)
@@ -215,6 +221,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(client: Cl
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_new_mail_address_asks_for_the_password_and_counts_after_its_code(client: Client, run_jobs: object) -> None:
     user = UserFactory(username="amal")
     client.force_login(user)
@@ -254,6 +261,7 @@ def test_every_page_of_a_signed_in_person_is_in_our_design(client: Client, name:
 
 
 @pytest.mark.django_db
+@pytest.mark.stack
 def test_a_flood_of_registrations_from_one_address_is_slowed_with_a_page_of_ours(client: Client) -> None:
     answers = [client.post(reverse("account_signup"), {"email": "x"}) for _ in range(21)]
     assert [answer.status_code for answer in answers[-2:]] == [200, 429]

@@ -22,7 +22,7 @@ from payments.models import Deposit, Order, OrderEvent, PayoutMethod, Withdrawal
 from payments.states import TRANSITIONS
 from payments.tests.factories import DepositFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.stack]
+pytestmark = pytest.mark.django_db
 
 Jobs = Callable[[], None]
 
@@ -110,6 +110,7 @@ def test_a_sale_from_stock_is_told_as_delivered(seller: User, buyer: User, run_j
     assert (told(buyer), told(seller)) == (["order.delivered"], ["order.sold_from_stock"])
 
 
+@pytest.mark.stack
 def test_an_event_handled_twice_tells_mails_and_writes_once(order: Order, seller: User, run_jobs: Jobs) -> None:
     row = moved(order, "fund")
     outbox.event_handle_now(row.pk.hex)
@@ -121,6 +122,7 @@ def test_an_event_handled_twice_tells_mails_and_writes_once(order: Order, seller
     assert Message.objects.count() == 1
 
 
+@pytest.mark.stack
 def test_two_corrections_are_told_twice(order: Order, buyer: User, seller: User, run_jobs: Jobs) -> None:
     for _ in range(2):
         moved(order, "redeliver", seller)
@@ -128,6 +130,7 @@ def test_two_corrections_are_told_twice(order: Order, buyer: User, seller: User,
     assert told(buyer) == ["order.redelivered"] * 2
 
 
+@pytest.mark.stack
 def test_lines_stand_in_the_timelines_order_even_if_the_jobs_overtake_each_other(
     order: Order, buyer: User, seller: User
 ) -> None:
@@ -146,6 +149,7 @@ def test_the_buyer_is_told_what_a_dispute_came_to(order: Order, buyer: User, run
     assert "$18.00 goes to Amal, $18.40 to northpine" in notification_text(row.kind, row.params)
 
 
+@pytest.mark.stack
 def test_the_frame_carries_the_sentence_and_the_count(order: Order, seller: User, run_jobs: Jobs) -> None:
     moved(order, "fund")
     moved(order, "dispute")
@@ -160,6 +164,7 @@ def test_the_frame_carries_the_sentence_and_the_count(order: Order, seller: User
 
 
 @pytest.mark.parametrize(("kind", "who"), [("deliver", "seller"), ("inspect", "buyer"), ("warranty", "")])
+@pytest.mark.stack
 def test_a_deadline_reminds_who_must_act(
     order: Order, buyer: User, seller: User, run_jobs: Jobs, kind: str, who: str
 ) -> None:
@@ -173,6 +178,7 @@ def test_a_deadline_reminds_who_must_act(
         assert "18:44" in mail.subject
 
 
+@pytest.mark.stack
 def test_a_second_reminder_is_another_one(order: Order, seller: User, run_jobs: Jobs) -> None:
     for hours in (12, 2):
         tell(DeadlineNear(order=order.pk.hex, number=order.number, kind="deliver", due_at="2026-11-25T18:44:00+00:00"))
@@ -183,6 +189,7 @@ def test_a_second_reminder_is_another_one(order: Order, seller: User, run_jobs: 
     assert told(seller) == ["deadline.deliver"] * 2
 
 
+@pytest.mark.stack
 def test_a_deposits_decision_reaches_its_payer_by_mail_with_the_reason(buyer: User, run_jobs: Jobs) -> None:
     deposit = DepositFactory(user=buyer)
     Deposit.objects.filter(pk=deposit.pk).update(state="rejected", reason="The receipt shows another account.")
@@ -216,6 +223,7 @@ def test_an_applicant_reads_the_question_of_staff(buyer: User, staff: User, run_
     assert "Where do the licences come from?" in OutboxMail.objects.get(template="seller_decided").body_text
 
 
+@pytest.mark.stack
 def test_closed_selling_is_told_and_a_suspended_account_is_not_told_twice(
     seller: User, staff: User, run_jobs: Jobs
 ) -> None:
@@ -238,6 +246,7 @@ def test_a_taken_down_listing_is_told_with_the_reason(seller: User, staff: User,
 # ---------------------------------------------------------------- the words
 
 
+@pytest.mark.stack
 def test_declined_topics_are_not_mailed_but_still_told(order: Order, seller: User, run_jobs: Jobs) -> None:
     preferences_set(user=seller, muted={"orders"})
     moved(order, "fund")

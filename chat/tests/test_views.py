@@ -15,7 +15,7 @@ from chat.services.notifications import notification_create
 from chat.tests.factories import OrderFactory
 from payments.models import Order
 
-pytestmark = [pytest.mark.django_db, pytest.mark.stack]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def test_a_strangers_conversation_does_not_exist(client: Client, talk: Conversat
     assert not Message.objects.exists()
 
 
+@pytest.mark.stack
 def test_the_list_shows_the_newest_first_with_what_is_unread(page: Client, buyer: User, seller: User) -> None:
     older = conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller, title="Older thing"))
     newer = conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller, title="Newer thing"))
@@ -76,6 +77,7 @@ def test_the_list_shows_the_newest_first_with_what_is_unread(page: Client, buyer
     assert '2</span><span class="sr-only"> unread' in text
 
 
+@pytest.mark.stack
 def test_the_list_is_found_by_name_and_order_number(
     page: Client, buyer: User, seller: User, talk: Conversation
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_list_is_found_by_name_and_order_number(
     assert "nobody &lt;b&gt;" in nothing
 
 
+@pytest.mark.stack
 def test_a_list_of_thirty_takes_no_query_per_row(
     page: Client, buyer: User, seller: User, django_assert_max_num_queries: Any
 ) -> None:
@@ -97,6 +100,7 @@ def test_a_list_of_thirty_takes_no_query_per_row(
         assert page.get(reverse("chat:conversations")).status_code == 200
 
 
+@pytest.mark.stack
 def test_the_list_turns_its_pages(page: Client, buyer: User, seller: User) -> None:
     for n in range(35):
         say(
@@ -108,6 +112,7 @@ def test_the_list_turns_its_pages(page: Client, buyer: User, seller: User) -> No
     assert len(seqs) == len(set(seqs)) == 35
 
 
+@pytest.mark.stack
 def test_a_thread_shows_the_newest_fifty_and_leads_to_the_earlier_ones(
     page: Client, talk: Conversation, seller: User
 ) -> None:
@@ -130,6 +135,7 @@ def test_an_absurd_place_in_the_thread_is_no_error(page: Client, talk: Conversat
     assert page.get(reverse("chat:earlier", args=[talk.pk.hex]), {"before": before}).status_code == 200
 
 
+@pytest.mark.stack
 def test_opening_a_thread_reads_it_and_says_where_the_new_ones_begin(
     page: Client, talk: Conversation, buyer: User, seller: User
 ) -> None:
@@ -184,6 +190,7 @@ def send(page: Client, talk: Conversation, **fields: str) -> Any:
     return page.post(url, {"body": "Hello", "client_id": "client-0001"} | fields)
 
 
+@pytest.mark.stack
 def test_a_form_sends_once_however_often_it_is_sent(page: Client, talk: Conversation) -> None:
     for _ in range(2):
         assert send(page, talk).url == talk.get_absolute_url()
@@ -221,6 +228,7 @@ def test_sending_by_hand_in_a_loop_is_slowed_down(page: Client, talk: Conversati
     assert Message.objects.count() == answers.count(302)
 
 
+@pytest.mark.stack
 def test_a_question_to_a_seller_opens_one_conversation(page: Client, seller: User) -> None:
     url = reverse("chat:start", args=[seller.username])
     assert page.get(url).status_code == 405
@@ -263,6 +271,7 @@ def tell(user: User, key: str, kind: str = "order.finished") -> None:
     notification_create(user=user, kind=kind, params=params, url="/help/", dedupe_key=key)
 
 
+@pytest.mark.stack
 def test_notifications_are_listed_newest_first_and_open_what_they_are_about(page: Client, buyer: User) -> None:
     tell(buyer, "a")
     tell(buyer, "b", "order.declined")
@@ -284,6 +293,7 @@ def test_somebody_elses_notification_does_not_exist(client: Client, buyer: User,
     assert not row.is_read
 
 
+@pytest.mark.stack
 def test_all_are_marked_as_read_by_one_click(page: Client, buyer: User) -> None:
     for key in "abc":
         tell(buyer, key)
@@ -291,6 +301,7 @@ def test_all_are_marked_as_read_by_one_click(page: Client, buyer: User) -> None:
     assert not Notification.objects.filter(is_read=False).exists()
 
 
+@pytest.mark.stack
 def test_the_headers_figures_come_as_json(page: Client, buyer: User, seller: User, talk: Conversation) -> None:
     say(talk, seller, 2)
     tell(buyer, "a")
@@ -312,6 +323,7 @@ def test_mails_are_chosen_by_topic_and_money_is_no_choice(page: Client, buyer: U
 # ---------------------------------------------------------------- staff
 
 
+@pytest.mark.stack
 def test_staff_see_who_talks_but_what_is_said_only_for_a_recorded_reason(
     client: Client, talk: Conversation, order: Order, seller: User, staff: User
 ) -> None:
@@ -356,6 +368,7 @@ def test_staff_without_the_permission_see_no_conversations(client: Client, talk:
     assert client.post(reverse("admin:chat_conversation_read", args=[talk.pk]), {"reason": "x"}).status_code == 403
 
 
+@pytest.mark.stack
 def test_staff_find_a_conversation_by_order_number_and_close_it(
     client: Client, talk: Conversation, order: Order, buyer: User, seller: User, staff: User
 ) -> None:

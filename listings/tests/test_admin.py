@@ -12,7 +12,7 @@ from listings.models import Category, CategoryField, Listing, Review
 from listings.services.moderation import listing_report
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.stack]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def category_form(*fields: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.stack
 def test_a_category_with_its_fields_is_made_without_code(office: Client, seller: User) -> None:
     response = office.post(
         "/admin/listings/category/add/",
@@ -86,6 +87,7 @@ def test_a_field_that_makes_no_sense_is_refused(office: Client, field: dict[str,
     assert not CategoryField.objects.exists()
 
 
+@pytest.mark.stack
 def test_the_same_key_twice_and_a_third_level_are_refused(office: Client) -> None:
     twice = category_form({"key": "plan"}, {"key": "plan"})
     assert office.post("/admin/listings/category/add/", twice).status_code == 200
@@ -115,6 +117,7 @@ def test_a_listing_is_read_only_and_taken_down_with_a_reason(office: Client) -> 
     ]
 
 
+@pytest.mark.stack
 def test_lists_of_the_catalogue_open(office: Client, buyer: User) -> None:
     listing = ListingFactory()
     listing_report(listing=listing, reporter=buyer, reason="stolen", text="Mine")
@@ -128,6 +131,7 @@ def test_lists_of_the_catalogue_open(office: Client, buyer: User) -> None:
         assert office.get(address).status_code == 200, address
 
 
+@pytest.mark.stack
 def test_a_report_is_upheld_from_its_page(office: Client, buyer: User) -> None:
     report = listing_report(listing=ListingFactory(), reporter=buyer, reason="stolen", text="Mine")
     assert "Mine" in text(office.get(f"/admin/listings/listingreport/{report.pk}/change/"))
@@ -136,6 +140,7 @@ def test_a_report_is_upheld_from_its_page(office: Client, buyer: User) -> None:
     assert (report.state, Listing.objects.get().state) == ("upheld", "rejected")
 
 
+@pytest.mark.stack
 def test_a_review_is_hidden_and_shown_again(office: Client, buyer: User) -> None:
     listing = ListingFactory()
     review = Review.objects.create(

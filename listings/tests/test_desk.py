@@ -15,7 +15,7 @@ from accounts.tests.factories import SellerFactory
 from listings.models import Credential, Listing, ListingImage, StockItem
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.stack]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -92,6 +92,7 @@ def test_somebody_restricted_may_still_take_a_listing_off_sale(desk: Client, sel
 # ---------------------------------------------------------------- writing
 
 
+@pytest.mark.stack
 def test_a_seller_writes_a_listing_and_publishes_it(desk: Client, seller: User) -> None:
     category = CategoryFactory()
     response = desk.post("/sell/listings/new/", form(category.slug))
@@ -135,6 +136,7 @@ def test_a_closed_category_cannot_be_chosen(desk: Client) -> None:
     assert not Listing.objects.exists()
 
 
+@pytest.mark.stack
 def test_editing_keeps_what_was_written_when_another_window_was_faster(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller)
     page = text(desk.get(f"/sell/listings/{listing.code}/"))
@@ -163,6 +165,7 @@ def test_a_made_up_version_changes_nothing(desk: Client, seller: User, version: 
     assert (listing.price_minor, listing.version) == (2500, 1)
 
 
+@pytest.mark.stack
 def test_the_list_says_what_each_listing_needs(desk: Client, seller: User) -> None:
     ListingFactory(seller=seller, title="Knight that sold out", state="sold_out", stock=0)
     ListingFactory(seller=seller, title="Knight taken down", state="rejected", state_reason="Asks to pay outside")
@@ -190,6 +193,7 @@ def test_publishing_without_stock_says_what_is_missing(desk: Client, seller: Use
     assert listing.state == "draft"
 
 
+@pytest.mark.stack
 def test_a_form_sent_twice_counts_once(desk: Client, seller: User) -> None:
     page = text(desk.get("/sell/listings/new/"))
     key = re.search(r'name="once" value="(\w+)"', page)
@@ -215,6 +219,7 @@ def test_a_part_of_a_page_leads_to_the_sign_in_when_the_session_ended(client: Cl
 # ---------------------------------------------------------------- photos
 
 
+@pytest.mark.stack
 def test_photos_are_added_ordered_and_removed(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller)
     base = f"/sell/listings/{listing.code}/photos/"
@@ -279,6 +284,7 @@ def test_pieces_by_hand_are_counted(desk: Client, seller: User) -> None:
     assert listing.stock_count == 5
 
 
+@pytest.mark.stack
 def test_one_credential_is_loaded_and_never_shown_again(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller, from_stock=[])
     base = f"/sell/listings/{listing.code}/stock/"
@@ -299,6 +305,7 @@ def test_a_missing_field_of_a_credential_is_named(desk: Client, seller: User) ->
     assert not StockItem.objects.exists()
 
 
+@pytest.mark.stack
 def test_many_credentials_are_pasted_by_line(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller, from_stock=[])
     base = f"/sell/listings/{listing.code}/stock/"
@@ -327,6 +334,7 @@ def test_a_paste_with_a_bad_line_loads_nothing_and_repeats_no_secret(desk: Clien
     assert not StockItem.objects.exists()
 
 
+@pytest.mark.stack
 def test_two_hundred_lines_are_the_most(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller, from_stock=[])
     lines = "\n".join(f"user{n}|pass{n}" for n in range(201))
@@ -336,6 +344,7 @@ def test_two_hundred_lines_are_the_most(desk: Client, seller: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.stack
 def test_a_credential_that_is_loaded_already_is_refused(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller, from_stock=[{"login": "rook", "password": "a"}])
     response = desk.post(f"/sell/listings/{listing.code}/stock/", {"way": "bulk", "credentials": "new|b\nrook|a"})
@@ -343,6 +352,7 @@ def test_a_credential_that_is_loaded_already_is_refused(desk: Client, seller: Us
     assert StockItem.objects.count() == 1
 
 
+@pytest.mark.stack
 def test_an_unsold_item_is_taken_back_once(desk: Client, seller: User) -> None:
     listing = ListingFactory(seller=seller, stock=2)
     item = StockItem.objects.first()

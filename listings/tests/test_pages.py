@@ -12,7 +12,7 @@ from accounts.services import user_suspend
 from listings.models import Category, Favourite, Listing, ListingReport, Review, SellerFigures, StoreFigures
 from listings.tests.factories import CategoryFactory, ListingFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.stack]
+pytestmark = pytest.mark.django_db
 
 SCRIPT = '<script>alert("x")</script>'
 
@@ -36,6 +36,7 @@ def test_an_empty_store_has_a_home_page(client: Client) -> None:
     assert "no categories yet" in text(response)
 
 
+@pytest.mark.stack
 def test_home_shows_categories_what_sells_and_the_counted_figures(client: Client) -> None:
     listing = ListingFactory(title="The best of all knights")
     StoreFigures.objects.create(orders_finished=200, orders_disputed=3, refunded_minor=12_300, currency="USD")
@@ -46,6 +47,7 @@ def test_home_shows_categories_what_sells_and_the_counted_figures(client: Client
     assert "$123.00" in page
 
 
+@pytest.mark.stack
 def test_home_costs_no_query_per_listing(client: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
@@ -64,6 +66,7 @@ def test_home_costs_no_query_per_listing(client: Client) -> None:
 # ---------------------------------------------------------------- search
 
 
+@pytest.mark.stack
 def test_the_search_page_narrows_and_names_what_is_in_use(client: Client) -> None:
     category = CategoryFactory(slug="games")
     ListingFactory(category=category, title="Knight of Europe", attributes={"region": "Europe"}, price_minor=2000)
@@ -112,6 +115,7 @@ def test_a_search_without_results_says_which_filter_to_drop(client: Client) -> N
     assert response.context["way_out"]["chip"].href == "/browse/?q=knight"
 
 
+@pytest.mark.stack
 def test_pages_of_a_search_are_linked_and_keep_the_question(client: Client) -> None:
     category = CategoryFactory(slug="games")
     seller = ListingFactory(category=category).seller
@@ -167,6 +171,7 @@ def test_what_sellers_write_is_never_run(client: Client) -> None:
     ("state", "status"),
     [("active", 200), ("paused", 200), ("sold_out", 200), ("draft", 404), ("rejected", 410), ("removed", 410)],
 )
+@pytest.mark.stack
 def test_each_state_has_its_page_and_only_active_ones_are_offered(client: Client, state: str, status: int) -> None:
     listing = ListingFactory(state=state, stock=0 if state == "sold_out" else 1)
     response = client.get(listing.get_absolute_url())
@@ -204,6 +209,7 @@ def test_a_code_that_is_none_is_not_found(client: Client, code: str) -> None:
 # ---------------------------------------------------------------- people
 
 
+@pytest.mark.stack
 def test_a_seller_page_shows_what_is_on_sale_and_what_buyers_said(client: Client) -> None:
     listing = ListingFactory(title="Knight with mounts")
     ListingFactory(seller=listing.seller, state="draft", title="Secret draft here")
@@ -239,6 +245,7 @@ def test_people_who_do_not_sell_have_no_seller_page(client: Client, buyer: User,
     assert "Two complaints" not in page
 
 
+@pytest.mark.stack
 def test_favourites_are_ones_own(buyer: User, stranger: User) -> None:
     kept, gone = ListingFactory(title="Knight with mounts"), ListingFactory(title="Ranger with owl")
     mine = signed_in(buyer)
@@ -264,6 +271,7 @@ def test_keeping_takes_a_post(buyer: User) -> None:
 # ---------------------------------------------------------------- reports
 
 
+@pytest.mark.stack
 def test_a_visitor_reports_a_listing_and_is_told_what_happens(client: Client) -> None:
     listing = ListingFactory()
     assert client.get(f"/report/{listing.code}/").status_code == 200

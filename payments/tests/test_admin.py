@@ -36,8 +36,6 @@ from payments.services.withdrawals import withdrawal_approve, withdrawal_request
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.tests.factories import DepositFactory, PayoutMethodFactory, receipt
 
-pytestmark = pytest.mark.stack
-
 
 def changelist(model: type) -> str:
     return reverse(f"admin:payments_{model._meta.model_name}_changelist")
@@ -145,6 +143,7 @@ def test_the_proof_stands_beside_the_figures_with_what_looks_the_same(
     assert "1 with the same picture" in desk.get(changelist(Deposit)).content.decode()
 
 
+@pytest.mark.stack
 def test_a_deposit_is_claimed_then_approved_and_credited_once(desk: Client, buyer: User, deposit: Deposit) -> None:
     assert "Claim this deposit before you decide it." in act(desk, deposit, "approve").content.decode()
     assert wallet_available(buyer) == 0
@@ -205,6 +204,7 @@ def test_staff_who_may_only_look_at_reversals_cannot_approve(client: Client, buy
     assert deposit.state == "submitted"
 
 
+@pytest.mark.stack
 def test_a_reversal_takes_two_people(
     client: Client, staff: User, second_staff: User, buyer: User, deposit: Deposit
 ) -> None:
@@ -225,6 +225,7 @@ def test_a_reversal_takes_two_people(
 # ---------------------------------------------------------------- withdrawals
 
 
+@pytest.mark.stack
 def test_one_approves_another_sends_with_a_reference_and_it_settles(
     client: Client, staff: User, second_staff: User, withdrawal: Withdrawal
 ) -> None:
@@ -240,6 +241,7 @@ def test_one_approves_another_sends_with_a_reference_and_it_settles(
     assert (withdrawal.state, withdrawal.external_reference) == ("settled", "BANK-1")
 
 
+@pytest.mark.stack
 def test_the_account_number_is_shown_once_is_not_stored_and_is_audited(
     client: Client, staff: User, second_staff: User, withdrawal: Withdrawal
 ) -> None:
@@ -311,6 +313,7 @@ def test_a_decision_that_cannot_be_is_answered_beside_the_field(desk: Client, di
     assert disputed.order.state == "disputed"
 
 
+@pytest.mark.stack
 def test_a_decision_needs_a_reason_and_splits_as_it_says(
     desk: Client, buyer: User, seller: User, disputed: Dispute
 ) -> None:
@@ -332,6 +335,7 @@ def test_nobody_decides_their_own_case(client: Client, disputed: Dispute, seller
     assert disputed.is_open
 
 
+@pytest.mark.stack
 def test_an_early_payment_takes_two_people(
     client: Client, staff: User, second_staff: User, order: Order, buyer: User, seller: User
 ) -> None:
@@ -368,6 +372,7 @@ def test_the_order_page_marks_the_way_it_went(desk: Client, order: Order) -> Non
     assert html.count("<line") >= 14
 
 
+@pytest.mark.stack
 def test_overdue_deadlines_are_found(desk: Client, order: Order) -> None:
     Deadline.objects.filter(order=order, kind="deliver").update(due_at=timezone.now() - datetime.timedelta(hours=2))
     html = desk.get(changelist(Deadline), {"overdue": "yes"}).content.decode()
@@ -380,6 +385,7 @@ def test_overdue_deadlines_are_found(desk: Client, order: Order) -> None:
 
 
 @pytest.mark.parametrize("model", [Order, Deposit, Dispute, Deadline, LedgerEntry])
+@pytest.mark.stack
 def test_a_list_does_not_ask_the_database_for_each_row(
     desk: Client, buyer: User, seller: User, model: type, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -406,6 +412,7 @@ def fee_form(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+@pytest.mark.stack
 def test_a_fee_is_added_for_the_future_and_never_changed(desk: Client, staff: User) -> None:
     add = reverse("admin:payments_feepolicy_add")
     assert desk.post(add, fee_form()).status_code == 302

@@ -21,8 +21,6 @@ from payments.services.orders import order_accept, order_deliver, order_release,
 from payments.tests.conftest import CREDENTIAL, buy, fund
 from payments.views.orders import DEEDS, STEP_UP_SECONDS, device_name
 
-pytestmark = pytest.mark.stack
-
 
 def page(order: Order) -> str:
     return reverse("payments:order", args=[order.number])
@@ -94,6 +92,7 @@ def test_a_deed_that_does_not_exist_is_not_found_and_looking_does_nothing(
     assert delivered.state == "delivered"
 
 
+@pytest.mark.stack
 def test_the_page_is_a_bounded_number_of_queries_however_much_happened(
     client: Client,
     buyer: User,
@@ -151,6 +150,7 @@ def test_names_and_notes_from_people_are_text_and_never_markup(
 # ---------------------------------------------------------------- requests
 
 
+@pytest.mark.stack
 def test_agreeing_moves_the_price_into_escrow(client: Client, seller: User, buyer: User, requested: Order) -> None:
     client.force_login(seller)
     response = client.post(deed(requested, "agree"), follow=True)
@@ -194,6 +194,7 @@ def test_only_the_buyer_withdraws_a_request(client: Client, buyer: User, seller:
 # ---------------------------------------------------------------- delivery
 
 
+@pytest.mark.stack
 def test_delivering_seals_the_login_and_never_prints_it(
     client: Client, buyer: User, seller: User, order: Order
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_missing_field_is_named_beside_it_and_nothing_is_delivered(
     assert not Credential.objects.exists()
 
 
+@pytest.mark.stack
 def test_a_second_delivery_changes_nothing_and_a_correction_is_a_new_version(
     client: Client, seller: User, order: Order
 ) -> None:
@@ -265,6 +267,7 @@ def test_the_buyer_may_cancel_only_when_delivery_is_overdue(client: Client, buye
 # ---------------------------------------------------------------- reveal
 
 
+@pytest.mark.stack
 def test_a_field_opens_with_the_password_once_and_is_not_kept_by_anybody(
     client: Client, buyer: User, delivered: Order
 ) -> None:
@@ -340,6 +343,7 @@ def test_a_device_is_named_so_that_its_owner_knows_it() -> None:
 # ---------------------------------------------------------------- accepting, disputing, agreeing
 
 
+@pytest.mark.stack
 def test_accepting_begins_the_warranty_and_twice_is_once(client: Client, buyer: User, delivered: Order) -> None:
     client.force_login(buyer)
     for _ in range(2):
@@ -388,6 +392,7 @@ def test_an_offer_that_cannot_be_is_answered_beside_the_field(
     assert Dispute.objects.get().offer_minor is None
 
 
+@pytest.mark.stack
 def test_an_offer_is_accepted_as_it_was_seen_and_splits_the_money(
     client: Client, buyer: User, seller: User, delivered: Order
 ) -> None:
@@ -427,6 +432,7 @@ def test_nobody_accepts_their_own_offer(client: Client, buyer: User, seller: Use
 # ---------------------------------------------------------------- reviews
 
 
+@pytest.mark.stack
 def test_the_buyer_of_a_finished_order_reviews_it_once_and_the_seller_answers(
     client: Client, buyer: User, seller: User, released: Order
 ) -> None:
@@ -480,6 +486,7 @@ def test_the_live_answer_leaves_alone_what_the_seller_is_typing_until_the_state_
     assert 'hx-swap-oob="true"' in changed
 
 
+@pytest.mark.stack
 def test_the_lists_are_cut_by_state_and_page_without_missing_or_repeating(
     client: Client,
     buyer: User,
@@ -510,6 +517,7 @@ def test_the_lists_are_cut_by_state_and_page_without_missing_or_repeating(
         assert client.get(reverse(f"payments:{name}") + "?tab=all").context["page"].rows == []
 
 
+@pytest.mark.stack
 def test_a_cursor_of_somebody_else_or_of_nobody_is_the_first_page(client: Client, buyer: User, order: Order) -> None:
     client.force_login(buyer)
     for cursor in ("nonsense", "00000000000000000000000000000000"):
@@ -517,6 +525,7 @@ def test_a_cursor_of_somebody_else_or_of_nobody_is_the_first_page(client: Client
         assert [row.order.number for row in response.context["page"].rows] == [order.number]
 
 
+@pytest.mark.stack
 def test_orders_open_with_what_needs_doing(client: Client, buyer: User, order: Order, seller: User) -> None:
     client.force_login(buyer)
     assert client.get(reverse("payments:orders")).context["tab"] == "all"
@@ -524,6 +533,7 @@ def test_orders_open_with_what_needs_doing(client: Client, buyer: User, order: O
     assert client.get(reverse("payments:orders")).context["tab"] == "todo"
 
 
+@pytest.mark.stack
 def test_the_header_counts_the_orders_that_wait_for_this_person(
     client: Client, buyer: User, seller: User, order: Order
 ) -> None:

@@ -22,8 +22,6 @@ from payments.tests.conftest import buy, fund
 from payments.tests.factories import DepositFactory
 from payments.views.wallet import LONGEST_DAYS, plain_cell
 
-pytestmark = pytest.mark.stack
-
 WALLET, STATEMENT, CSV = (reverse(f"payments:{name}") for name in ("wallet", "statement", "statement_csv"))
 
 
@@ -84,6 +82,7 @@ def test_a_debt_is_said_plainly(client: Client, buyer: User) -> None:
     assert "$7.00" in html
 
 
+@pytest.mark.stack
 def test_nobody_elses_money_is_on_the_page(client: Client, buyer: User, stranger: User, order: Order) -> None:
     DepositFactory(user=buyer)
     client.force_login(stranger)
@@ -91,6 +90,7 @@ def test_nobody_elses_money_is_on_the_page(client: Client, buyer: User, stranger
     assert (page.waiting, page.movements, page.wallet.available_minor) == ([], [], 0)
 
 
+@pytest.mark.stack
 def test_the_wallet_is_a_bounded_number_of_queries(
     client: Client, buyer: User, seller: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -109,6 +109,7 @@ def test_the_wallet_is_a_bounded_number_of_queries(
 # ---------------------------------------------------------------- statement
 
 
+@pytest.mark.stack
 def test_opening_and_movements_make_the_closing_balance(client: Client, buyer: User, listing: Any) -> None:
     fund(buyer, 10_000)
     entries_move_to(buyer, timezone.now() - datetime.timedelta(days=60))
@@ -122,6 +123,7 @@ def test_opening_and_movements_make_the_closing_balance(client: Client, buyer: U
     assert context["movements"][0].url == order.get_absolute_url()
 
 
+@pytest.mark.stack
 def test_days_without_movements_keep_the_balance_of_before(client: Client, buyer: User) -> None:
     fund(buyer, 4_200)
     entries_move_to(buyer, timezone.now() - datetime.timedelta(days=60))
@@ -130,6 +132,7 @@ def test_days_without_movements_keep_the_balance_of_before(client: Client, buyer
     assert (context["opening"], context["closing"], context["movements"]) == ("$42.00", "$42.00", [])
 
 
+@pytest.mark.stack
 def test_the_last_day_is_included(client: Client, buyer: User) -> None:
     fund(buyer, 4_200)
     today = timezone.localdate().isoformat()
@@ -156,6 +159,7 @@ def test_days_that_cannot_be_are_answered_beside_the_field(
         assert sentence in response.content.decode()
 
 
+@pytest.mark.stack
 def test_the_file_has_every_movement_and_adds_up(client: Client, buyer: User, listing: Any) -> None:
     fund(buyer, 10_000)
     order = buy(buyer, listing)
@@ -171,6 +175,7 @@ def test_the_file_has_every_movement_and_adds_up(client: Client, buyer: User, li
     assert parse_minor(closing[4]) == wallet_available(buyer)
 
 
+@pytest.mark.stack
 def test_the_file_of_a_cut_statement_still_opens_with_the_true_balance(
     client: Client, buyer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
