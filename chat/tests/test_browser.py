@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from accounts.models import User
 from accounts.services import user_suspend
@@ -45,6 +45,21 @@ def state(page: Page, text: str) -> Locator:
     return page.locator(".msg.me", has_text=text).locator("[data-state]")
 
 
+def types_until_seen(field: Locator, page: Page, status: str) -> None:
+    """That somebody types is told once in a few seconds, and not at all while that would take long."""
+
+    def seen() -> bool:
+        field.fill("")
+        field.press_sequentially("Yes")
+        try:
+            page.get_by_role("status", name=status).wait_for(timeout=4_000)
+        except TimeoutError:
+            return False
+        return True
+
+    wait_for(seen, 60)
+
+
 def test_messages_appear_in_both_browsers_at_once_and_say_how_far_they_came(
     page_of: Open, talk: Conversation, buyer: User, seller: User
 ) -> None:
@@ -58,8 +73,7 @@ def test_messages_appear_in_both_browsers_at_once_and_say_how_far_they_came(
     north.goto(talk.get_absolute_url())
     expect(state(amal, "Is the email")).to_have_text("Read")
     expect(amal.get_by_text("Online now")).to_be_visible()
-    north.get_by_role("textbox", name="Message to").press_sequentially("Yes")
-    expect(amal.get_by_role("status", name="northpine is typing")).to_be_visible()
+    types_until_seen(north.get_by_role("textbox", name="Message to"), amal, "northpine is typing")
     north.get_by_role("button", name="Send").click()
     expect(amal.locator(".msg:not(.me)", has_text="Yes")).to_be_visible()
     expect(amal.get_by_role("status", name="northpine is typing")).to_be_hidden()
