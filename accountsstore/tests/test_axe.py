@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ru
 
 SIGN_IN = {role: (email, password) for role, email, password in reversed(SIGN_INS)}
 LINKS = "[...document.querySelectorAll('a[href]')].map((link) => link.href)"
-# A file is no page, and the staff desk has tests of its own: its frame is django-unfold's.
 OTHERWISE_FOR_EACH = {"listings:home", "listings:listing"}
+# A file is no page, and the staff desk has tests of its own: its frame is django-unfold's.
 LEFT_OUT = ("/files/", "/static/", "/admin/", "/wallet/statement.csv", "/dev/")
 
 
