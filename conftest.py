@@ -21,7 +21,9 @@ if connection.vendor == "mongodb":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the production servers need them: `manage.py stack run -- pytest -m production`."""
+    """The longest first, so that no process works alone in the end: those that share what takes long to start, then
+    the slow ones. Tests of the production servers need them: `manage.py stack run -- pytest -m production`."""
+    items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not item.get_closest_marker("slow")))
     if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
         for item in items:
             if item.get_closest_marker("production"):

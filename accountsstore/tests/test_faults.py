@@ -22,7 +22,7 @@ from accountsstore.tests.programs import ANSWER_SECONDS, ask, eventually, free_p
 from chat.consumers import TRY_LATER
 
 # For the tables, which the site's database is a copy of.
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 # Somebody signed in with a picture, in the site's own database and bucket.
 PREPARE = """

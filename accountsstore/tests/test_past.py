@@ -21,7 +21,7 @@ from chat.models import Message
 from payments.models import Deposit, LedgerTransaction, Order, OrderEvent
 from payments.services.verification import ledger_verify
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.slow, pytest.mark.stack]
 
 
 def one_dispute() -> list[tuple[float, Story]]:

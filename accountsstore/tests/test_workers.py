@@ -18,7 +18,7 @@ from accountsstore.stack.jobs import health
 from accountsstore.stack.layout import Node, Stack
 from accountsstore.tests.programs import WORKER, MailServer, celery, eventually, kill_group, own_stack, program_env
 
-pytestmark = [pytest.mark.production, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.production, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(scope="module")

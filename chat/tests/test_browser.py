@@ -16,7 +16,7 @@ from chat.tests.conftest import wait_for
 from chat.tests.factories import OrderFactory
 from payments.models import Order
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 Open = Callable[..., Page]
 

@@ -18,7 +18,7 @@ from payments.services.orders import order_accept, order_deliver, order_redelive
 from payments.tests.conftest import buy, fund
 from payments.tests.factories import PayoutMethodFactory
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.slow, pytest.mark.stack]
 
 SECRETS = {"login": "ember-knight-62-login", "password": "Frost!Lantern<88>&\"'-pass"}
 STOCKED = {"login": "stocked-login-17", "password": "stocked/Pass+word=17"}

@@ -161,6 +161,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accountsstore.outbox._subscribers", type(_subscribers)(list))
 
 
+@pytest.mark.slow
 def test_every_way_of_the_table_is_walked_and_the_money_is_right_after_each_step(db):
     walked.clear()
     run_state_machine_as_test(OrderTable, settings=WALK)
