@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import User
 from accountsstore.management.commands.run_store import healthy
+from accountsstore.tests.programs import database_url
 
 READY_SECONDS = 60
 
@@ -38,7 +38,7 @@ def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Po
     log = folder / "daphne.log"
     variables = os.environ | {
         "DEBUG": "true",
-        "DATABASE_URL": f"sqlite:///{Path(str(connection.settings_dict['NAME'])).resolve()}",
+        "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
         "REDIS_PREFIX": settings.REDIS_PREFIX,
         "SECRET_KEY": settings.SECRET_KEY,
