@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.db import connection
 from pytest_django import Settings
+from xdist.scheduler import LoadScopeScheduling
 
 from accounts.models import User
 from accounts.tests.factories import SellerFactory, StaffFactory, UserFactory
@@ -21,13 +23,33 @@ if connection.vendor == "mongodb":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no process works alone in the end: those that share what takes long to start, then
-    the slow ones. Tests of the production servers need them: `manage.py stack run -- pytest -m production`."""
-    items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not item.get_closest_marker("slow")))
+    """The slow ones first, so that no process works alone in the end. Tests of the production servers need them:
+    `manage.py stack run -- pytest -m production`."""
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
     if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
         for item in items:
             if item.get_closest_marker("production"):
                 item.add_marker(pytest.mark.skip(reason="runs under manage.py stack run"))
+
+
+# Tests that share what takes minutes to start: the demo, a store that runs.
+TOGETHER = {
+    "accountsstore/tests/demo/": "demo",
+    "accountsstore/tests/test_story.py": "store",
+    "accountsstore/tests/test_axe.py": "store",
+}
+
+
+class Scheduler(LoadScopeScheduling):
+    """Gives tests that belong together to one process, the largest such group first, and all others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((name for path, name in TOGETHER.items() if nodeid.startswith(path)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
 
 @pytest.fixture

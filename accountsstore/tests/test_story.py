@@ -15,7 +15,7 @@ from accountsstore.demo import SIGN_INS
 from accountsstore.tests.person import Person, picture
 from accountsstore.tests.running_store import RunningStore
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("running store")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STAFF = [(email, password) for role, email, password in SIGN_INS if role == "staff"]
 PASSWORD, NEW_PASSWORD = "a-long-walk-by-the-sea-42", "seven-gulls-over-the-pier-9"

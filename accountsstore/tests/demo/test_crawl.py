@@ -17,7 +17,7 @@ from django.urls import resolve
 from accounts.models import User
 from accountsstore.demo.people import BUYERS, OWNER, SELLERS, STAFF
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 SAME, SAME_IN_ADMIN = 6, 3
 # What following a link must not do: sign out, or pick the language for the rest of the crawl.

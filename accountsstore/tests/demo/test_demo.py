@@ -24,8 +24,7 @@ COUNTED = (
     *(Deposit, Withdrawal, LedgerEntry, Conversation, Message, Notification, OutboxEvent, OutboxMail, AuditEvent),
 )
 
-# One worker loads the demo and runs all of these.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 def counts() -> dict[str, int]:
