@@ -87,7 +87,6 @@ if not CREDENTIAL_KEYS:
 
 # ---------------------------------------------------------------- applications
 INSTALLED_APPS = [
-    "daphne",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -247,7 +246,7 @@ if CHANNEL_LAYER not in ("ours", "channels_redis"):
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "accountsstore.layer.ClusterChannelLayer",
-        "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX, "gap_message": {"type": "resume"}},
+        "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
     }
     if CHANNEL_LAYER == "ours"
     else {

@@ -10,12 +10,18 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import msgspec
 import redis
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.layers import get_channel_layer
 
 from accountsstore.events import SessionRevoked, user_group
 from accountsstore.faults import server_away
+from accountsstore.layer import listening, message_of
+from accountsstore.socket_writer import writer_for
 from chat import frames, socket_work
 from chat.presence import presence
 
@@ -24,13 +30,23 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 # 4503 for 503: of the codes that the standard names, 1013 too, a server under autobahn may send none but 1000.
-SIGNED_OUT, MISBEHAVED, TRY_LATER = 4401, 4400, 4503
+SIGNED_OUT, MISBEHAVED, TOO_SLOW, TRY_LATER = 4401, 4400, 4408, 4503
+CLOSE_CODES = {
+    SIGNED_OUT: "Nobody is signed in, or the session has ended. Do not come back before a new sign-in.",
+    MISBEHAVED: "Too many faulty or excessive frames. Come back after a minute, with a client that does better.",
+    TOO_SLOW: "More waited for this socket than it read. Come back and resume.",
+    TRY_LATER: "A server that the store needs is away. Come back later.",
+}
 
 MAX_FRAME_BYTES = 64 * 1024
 # Ten frames a second in the long run, 40 at once; a person and their outbox stay far below.
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 10, 40
 # This many faulty or excessive frames within a minute end the connection.
 STRIKES, STRIKES_SECONDS = 20, 60
+# Who reads so slowly that more than this waits for them is better off with a new connection and the database: 200
+# long messages, which is what `resume` gives at most.
+WAITING_BYTES = 1024 * 1024
+HELD_LIMIT = 500
 RELAY_SECONDS = 1
 # A revoked session's sockets close by an event; this finds what a lost event left open.
 RECHECK_SECONDS = 60
@@ -86,26 +102,61 @@ def later_when_away(inner: Any) -> Any:
     return socket
 
 
+class Told:
+    """A message of a group, read and framed once for all the sockets of this process that it goes to."""
+
+    __slots__ = ("message", "payload", "text")
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.message = message_of(payload)
+        self.text = frames.encode(self.message["frame"]) if "frame" in self.message else b""
+
+
+_last_told = Told(msgspec.msgpack.encode({"type": ""}))
+
+
+def told(payload: bytes) -> Told:
+    """The layer hands the same bytes to one socket after the other."""
+    global _last_told
+    if payload is not _last_told.payload:
+        _last_told = Told(payload)
+    return _last_told
+
+
 class StoreConsumer(AsyncWebsocketConsumer):
+    """Has no channel, queue or task of its own: the layer hands it what its groups are told, and it writes through."""
+
     user_id: uuid.UUID
     is_open = False
     is_present = False
+    # What is told while the socket joins its groups, or a frame of the browser is being answered: it follows after.
+    held: list[bytes] | None = None
+    ending: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ coming and going
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.joined: list[str] = []
+        self.scope, self.base_send = scope, send
+        self.channel_layer = get_channel_layer()
+        self.writer = writer_for(scope, send)
+        self.listening = listening(self.channel_layer, self)
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
         finally:
-            # However this ended, `disconnect` or not.
+            # However this ended, `websocket.disconnect` or not.
+            self.is_open = False
             if self.is_present:
                 presence().leave(self.user_id)
-            for group in self.joined:
-                try:
-                    await self.channel_layer.group_discard(group, self.channel_name)
-                except (redis.RedisError, OSError):
-                    logger.warning("a group was left without Redis")
+            await self.listening.leave()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels would first have a thread look for stale connections to the database, at each event. Here
+        # `database_sync_to_async` does, when the database is touched.
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         await self.accept()
@@ -119,50 +170,64 @@ class StoreConsumer(AsyncWebsocketConsumer):
         await presence().arrive(user.pk)
         self.allowance = Bucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
         self.patience = Bucket(STRIKES / STRIKES_SECONDS, STRIKES)
-        self.checked_at = time.monotonic()
-        self.joining = uuid.uuid4().hex
-        for group in [user_group(user.pk), *await _in_database(socket_work.staff_groups)(user)]:
-            await self.channel_layer.group_add(group, self.channel_name)
-            self.joined.append(group)
-        # When this comes back, the subscription stands: from here on nothing is missed.
-        await self.channel_layer.group_send(user_group(user.pk), {"type": "welcome", "nonce": self.joining})
+        self.held = []
+        await self.listening.join(user_group(user.pk))
+        # Between the handshake and here the session may have ended unheard.
+        if await self._is_allowed():
+            for group in await _in_database(socket_work.staff_groups)(user) if user.is_staff else ():
+                await self.listening.join(group)
+            self._say(frames.Welcome(user=self.user_id.hex))
+        self._let_go()
 
     async def _end(self, code: int) -> None:
         """Close once; what still arrives for or from this socket is dropped."""
         if self.is_open:
             self.is_open = False
+            await self.writer.flush()
             await self.close(code)
 
-    async def disconnect(self, code: int) -> None:
-        self.is_open = False
+    def _end_soon(self, code: int) -> None:
+        if self.ending is None:
+            self.ending = asyncio.create_task(self._end(code))
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        raise StopConsumer
 
     # ------------------------------------------------------------ from the store
 
-    async def welcome(self, message: dict[str, Any]) -> None:
-        if message["nonce"] != self.joining:  # another tab's
-            return
-        self.joining = ""
-        # Between the handshake and the subscription the session may have ended unheard.
-        if await self._is_allowed():
-            await self._say(frames.Welcome(user=self.user_id.hex))
+    def deliver(self, payload: bytes) -> None:
+        """The layer calls this for each message to a group of ours."""
+        if self.held is None:
+            self._tell(told(payload))
+        elif len(self.held) < HELD_LIMIT:
+            self.held.append(payload)
+        else:
+            self._end_soon(TOO_SLOW)
 
-    async def resume(self, message: dict[str, Any]) -> None:
+    def _let_go(self) -> None:
+        held, self.held = self.held or [], None
+        for payload in held:
+            self._tell(told(payload))
+
+    def _tell(self, news: Told) -> None:
+        frame = news.message["frame"]
+        if frame["type"] != SessionRevoked.type:
+            self._write(news.text)
+        elif frame["session"] in ("", socket_work.session_hash(self.scope["session"].session_key)):
+            self._write(news.text)
+            self._end_soon(SIGNED_OUT)
+
+    def miss(self) -> None:
         """The layer has lost Redis for a while: what was said meanwhile is in the database alone. Welcomed again, the
         page asks for it."""
-        await self._say(frames.Welcome(user=self.user_id.hex))
+        self._say(frames.Welcome(user=self.user_id.hex))
 
-    async def deliver(self, message: dict[str, Any]) -> None:
-        frame = message["frame"]
-        if frame["type"] == SessionRevoked.type:
-            if frame["session"] in ("", socket_work.session_hash(self.scope["session"].session_key)):
-                await self._say(frame)
-                await self._end(SIGNED_OUT)
-            return
-        await self._say(frame)
+    def _say(self, frame: frames.ServerFrame | dict[str, Any]) -> None:
+        self._write(frames.encode(frame))
 
-    async def _say(self, frame: frames.ServerFrame | dict[str, Any]) -> None:
-        if self.is_open:
-            await self.send(text_data=frames.encode(frame))
+    def _write(self, text: bytes) -> None:
+        if self.is_open and self.writer.write(text) > WAITING_BYTES:
+            self._end_soon(TOO_SLOW)
 
     # ------------------------------------------------------------ from the browser
 
@@ -184,25 +249,27 @@ class StoreConsumer(AsyncWebsocketConsumer):
                 await self._answer(frame)
 
     async def _strike(self, code: str, detail: str) -> None:
-        await self._say(frames.Error(code=code, detail=detail))
+        self._say(frames.Error(code=code, detail=detail))
         if not self.patience.take():
             await self._end(MISBEHAVED)
 
-    async def _answer(self, frame: frames.ClientFrame) -> None:
+    async def _answer(self, frame: frames.AnyClientFrame) -> None:
         if isinstance(frame, frames.Ping):
             await self._pong()
             return
+        self.held = []
         try:
             answers = await _in_database(socket_work.answer)(self.scope, frame)
             if isinstance(frame, frames.Typing):
                 await self._relay(frame, answers)
-                return
+                answers = []
         except Exception:
             # The edge: whatever fails below, the socket stays and the client tries again.
             logger.exception("a frame failed", extra={"frame": type(frame).__name__})
             answers = [socket_work.failed(frame)]
         for reply in answers:
-            await self._say(reply)
+            self._say(reply)
+        self._let_go()
 
     async def _relay(self, frame: frames.Typing, others: list[str]) -> None:
         relayed = {"type": "typing", "conversation": frame.conversation, "user": self.user_id.hex}
@@ -217,7 +284,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
     async def _pong(self) -> None:
         if time.monotonic() - self.checked_at > RECHECK_SECONDS and not await self._is_allowed():
             return
-        await self._say(frames.Pong())
+        self._say(frames.Pong())
 
     async def _is_allowed(self) -> bool:
         """Whether the session and the person are still good; closes the socket if not."""

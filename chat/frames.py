@@ -12,11 +12,11 @@ HexId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class _ClientFrame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
-    pass
+class ClientFrame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
+    """What a browser says."""
 
 
-class MessageSend(_ClientFrame, tag="message.send"):
+class MessageSend(ClientFrame, tag="message.send"):
     """Answered by `message.ack`, or by `error` with the same client_id."""
 
     conversation: HexId
@@ -25,36 +25,42 @@ class MessageSend(_ClientFrame, tag="message.send"):
     body: Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
-class MessageRead(_ClientFrame, tag="message.read"):
+class MessageRead(ClientFrame, tag="message.read"):
+    """The person has seen everything up to `seq`: the others get a `receipt`. Not answered."""
+
     conversation: HexId
     seq: Seq
 
 
-class MessageDelivered(_ClientFrame, tag="message.delivered"):
+class MessageDelivered(ClientFrame, tag="message.delivered"):
+    """This tab has everything up to `seq`: the others get a `receipt`. Not answered."""
+
     conversation: HexId
     seq: Seq
 
 
-class Typing(_ClientFrame, tag="typing"):
+class Typing(ClientFrame, tag="typing"):
+    """Passed on to the others in the conversation. Say it every three seconds while somebody types. Not answered."""
+
     conversation: HexId
 
 
-class Resume(_ClientFrame, tag="resume"):
+class Resume(ClientFrame, tag="resume"):
     """{conversation: last number known}. Answered, for each, by the messages since, the receipts and presence of the
     others and `resumed`; or by `resync` when more was missed than a socket should carry: load the page again."""
 
     since: Annotated[dict[HexId, Seq], msgspec.Meta(min_length=1, max_length=20)]
 
 
-class Ping(_ClientFrame, tag="ping"):
+class Ping(ClientFrame, tag="ping"):
     """Every 25 s. Answered by `pong`."""
 
 
-ClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Resume | Ping
-_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+AnyClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Resume | Ping
+_decoder: msgspec.json.Decoder[AnyClientFrame] = msgspec.json.Decoder(AnyClientFrame)
 
 
-def decode(text: str) -> ClientFrame:
+def decode(text: str) -> AnyClientFrame:
     """Raises ValueError, with a sentence for the programmer of the client."""
     try:
         return _decoder.decode(text)
@@ -83,11 +89,15 @@ class MessageAck(ServerFrame, tag="message.ack"):
 
 
 class SomebodyTypes(ServerFrame, tag="typing"):
+    """`user` types in the conversation. Forget it after a few seconds without another one."""
+
     conversation: str
     user: str
 
 
 class Presence(ServerFrame, tag="presence"):
+    """Whether `user`, whom this person talks to, has a page of the store open."""
+
     conversation: str
     user: str
     online: bool
@@ -101,11 +111,13 @@ class Resumed(ServerFrame, tag="resumed"):
 
 
 class Resync(ServerFrame, tag="resync"):
+    """More was missed than a socket should carry: load the page again."""
+
     conversation: str
 
 
 class Pong(ServerFrame, tag="pong"):
-    pass
+    """The answer to `ping`."""
 
 
 class Error(ServerFrame, tag="error", omit_defaults=True):
@@ -117,5 +129,5 @@ class Error(ServerFrame, tag="error", omit_defaults=True):
     conversation: str = ""
 
 
-def encode(frame: ServerFrame | dict[str, Any]) -> str:
-    return msgspec.json.encode(frame).decode()
+def encode(frame: ServerFrame | dict[str, Any]) -> bytes:
+    return msgspec.json.encode(frame)

@@ -59,7 +59,7 @@ def _language(scope: dict[str, Any]) -> str:
         return settings.LANGUAGE_CODE
 
 
-def answer(scope: dict[str, Any], frame: frames.ClientFrame) -> list[Any]:
+def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
     """Do what the frame asks for. Returns the frames for this socket; for `typing` the groups to relay it to."""
     user: User = scope["user"]
     with translation.override(_language(scope)):
@@ -92,7 +92,7 @@ def answer(scope: dict[str, Any], frame: frames.ClientFrame) -> list[Any]:
     return []
 
 
-def failed(frame: frames.ClientFrame) -> frames.Error:
+def failed(frame: frames.AnyClientFrame) -> frames.Error:
     return frames.Error(
         code="failed",
         detail="This failed on our side. Try again.",

@@ -271,6 +271,16 @@ class ClusterChannelLayer(BaseChannelLayer):
             raise RuntimeError(f"{channel} is no channel of this process: only those can be in a group")
         await self._join(process, self.group_name(group).encode(), process.channels[channel])
 
+    async def group_listen(self, group: str, receiver: Receiver) -> None:
+        """As `group_add`, for a receiver that is handed each message as soon as it comes, in the bytes that `deserialize`
+        takes: without a channel, a queue and a task of its own. Raises LayerUnavailable, TypeError for a bad name."""
+        self.require_valid_group_name(group)
+        await self._here().listen(self.group_name(group).encode(), receiver)
+
+    def group_forget(self, group: str, receiver: Receiver) -> None:
+        """End `group_listen`. Safe to repeat, and needs no Redis."""
+        self._here().forget(self.group_name(group).encode(), receiver)
+
     async def group_discard(self, group: str, channel: str) -> None:
         """Safe to repeat, and needs no Redis."""
         self.require_valid_group_name(group)

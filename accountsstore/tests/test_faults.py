@@ -148,8 +148,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django
         for server in site.servers.values():
             stack.callback(server.end)
         site.prepare()
-        daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(site.port), "accountsstore.asgi:application"]
-        stack.enter_context(program(site.log, *daphne, env=site.env))
+        serve = ["manage.py", "serve", "--port", str(site.port)]
+        stack.enter_context(program(site.log, *serve, env=site.env))
         eventually(lambda: site.health() == WELL, "the site does not start", site.log)
         yield site
 
@@ -249,7 +249,7 @@ NOBODY = "127.0.0.1:1"
 NO_SENTINELS = f"sentinel://:***@{NOBODY};sentinel://:***@{NOBODY}"
 STARTS: dict[str, tuple[list[str], dict[str, str], str]] = {
     "site": (
-        ["-m", "daphne", "-p", "0", "accountsstore.asgi:application"],
+        ["manage.py", "serve", "--port", "0"],
         {"DATABASE_URL": "sqlite:////nowhere/store.sqlite3"},
         "The database does not answer: DATABASE_URL=sqlite:////nowhere/store.sqlite3 (OperationalError).",
     ),

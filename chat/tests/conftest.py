@@ -1,4 +1,4 @@
-"""The site in a process of its own, as people reach it: Daphne, with the pages and the socket, on the test's database."""
+"""The site in a process of its own, as people reach it (`manage.py serve`), on the test's database."""
 
 import contextlib
 import os
@@ -31,11 +31,11 @@ def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @contextlib.contextmanager
 def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """Daphne on the test's database, with these variables besides: its port and its process."""
+    """The site on the test's database, with these variables besides: its port and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = folder / "daphne.log"
+    log = folder / "site.log"
     variables = os.environ | {
         "DEBUG": "true",
         "DATABASE_URL": database_url(),
@@ -45,8 +45,11 @@ def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Po
         "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS),
         **env,
     }
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "accountsstore.asgi:application"]
-    with log.open("w") as output, subprocess.Popen(command, env=variables, stdout=output, stderr=output) as process:
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, cwd=settings.BASE_DIR, env=variables, stdout=output, stderr=output) as process,
+    ):
         try:
             wait_for(lambda: healthy(port) or _has_ended(process, log), READY_SECONDS)
             yield port, process

@@ -16,6 +16,7 @@ from accountsstore.db import atomic
 from accountsstore.events import DepositChanged, WalletChanged, staff_group
 from accountsstore.outbox import publish
 from chat import consumers, socket_work
+from chat.frames import Resync
 from chat.models import Conversation, Message, Participant
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
@@ -275,6 +276,37 @@ async def test_a_session_that_ended_unheard_is_found_at_a_ping(
             await User.objects.filter(pk=buyer.pk).aupdate(status=User.Status.SUSPENDED)
         await tab.say("ping")
         assert await tab.closes() == 4401
+
+
+# ---------------------------------------------------------------- who reads too slowly
+
+
+async def test_who_does_not_read_is_closed_before_much_waits(
+    talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Tab(buyer) as tab:
+        monkeypatch.setattr(consumers, "WAITING_BYTES", -1)
+        await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="Hello")
+        assert await tab.closes() == 4408
+
+
+async def test_what_is_told_during_an_answer_waits_for_it_and_not_without_end(
+    talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_meanwhile(scope: Any, frame: Any) -> list[Any]:
+        for n in range(5):
+            message_send(conversation=talk, sender=seller, client_id=f"client-000{n}", body=f"m{n}")
+        return [Resync(conversation=talk.pk.hex)]
+
+    monkeypatch.setattr(socket_work, "answer", write_meanwhile)
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 0})
+        assert (await tab.next())["type"] == "resync"
+        assert [(await tab.next())["seq"] for _ in range(5)] == [1, 2, 3, 4, 5]
+        await Message.objects.all().adelete()
+        monkeypatch.setattr(consumers, "HELD_LIMIT", 2)
+        await tab.say("resume", since={talk.pk.hex: 0})
+        assert await tab.closes() == 4408
 
 
 # ---------------------------------------------------------------- what a client may not do

@@ -69,10 +69,10 @@ def commands(ports: dict[str, int]) -> dict[str, list[str]]:
     worker += ["--queues", "mail,images,money,default", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     gunicorn = [sys.executable, "-m", "gunicorn", "accountsstore.wsgi", "--bind", f"127.0.0.1:{ports[PAGES]}"]
     gunicorn += ["--workers", "2", "--threads", "4", "--timeout", "60", "--log-level", "warning"]
-    daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1"]
+    serve = [sys.executable, "manage.py", "serve"]
     return {
         PAGES: gunicorn,
-        **{name: [*daphne, "-p", str(ports[name]), "accountsstore.asgi:application"] for name in SOCKETS},
+        **{name: [*serve, "--port", str(ports[name])] for name in SOCKETS},
         **{name: [*worker, "--hostname", f"{name}@%h"] for name in WORKERS},
         **{name: [sys.executable, "manage.py", "run_clock"] for name in ("clock-1", "clock-2")},
     }

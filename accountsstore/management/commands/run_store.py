@@ -34,7 +34,7 @@ HOST = "127.0.0.1"
 READY_SECONDS = 180
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 # Quiet: a line for each file and socket of each page would bury what matters. Refusals and errors are logged by Django.
-SITE = [sys.executable, "-m", "daphne", "--verbosity", "0", "-b", HOST]
+SITE = [*MANAGE, "serve", "--verbosity", "0", "--bind", HOST]
 # Threads rather than processes: on a laptop they start at once and share the memory.
 WORKER = [
     sys.executable,
@@ -96,7 +96,7 @@ class Command(BaseCommand):
                     await programs.finish("demo", [*MANAGE, "seed_demo", "--no-sign-ins"])
                     mark.unlink()
             with self._step("Starting the site, the worker and the clock"):
-                await programs.start("site", [*SITE, "-p", str(port), "accountsstore.asgi:application"])
+                await programs.start("site", [*SITE, "--port", str(port)])
                 await programs.start("worker", WORKER)
                 await programs.start("clock", [*MANAGE, "run_clock", "--loop", "--skip-checks"])
                 await programs.ready("site", lambda: healthy(port), READY_SECONDS)

@@ -12,9 +12,9 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
 from accountsstore import realtime
-from accountsstore.layer import ClusterChannelLayer
+from accountsstore.layer import ClusterChannelLayer, listening, message_of
 from accountsstore.redis import channels_redis_host, servers_of
-from accountsstore.tests.layer.conftest import rest, take
+from accountsstore.tests.layer.conftest import rest, take, until
 
 pytestmark = pytest.mark.stack
 
@@ -219,3 +219,43 @@ async def test_ordinary_code_reaches_groups_of_a_layer(
     messages = [await take(layer, channel) for _ in groups]
     assert messages == [{"type": "deliver", "frame": {"type": "wallet.changed"}}] * 3
     assert await rest(layer, channel) == []
+
+
+# ---------------------------------------------------------------- without a channel
+
+
+class Heard:
+    """Keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def deliver(self, payload: bytes) -> None:
+        self.messages.append(message_of(payload))
+
+    def miss(self) -> None:
+        self.messages.append({"type": "missed"})
+
+
+async def test_a_receiver_is_handed_what_its_groups_are_told_from_joining_to_leaving(make: Callable[[], Any]) -> None:
+    here, there = make(), make()
+    first, second = Heard(), Heard()
+    of_first, of_second = listening(here, first), listening(here, second)
+    for group in ("a", "b"):
+        await of_first.join(group)
+    await of_second.join("a")
+    for n in range(10):
+        await there.group_send("a", {"type": "hi", "n": n})
+    await there.group_send("b", HI)
+    await until(lambda: len(first.messages) == 11 and len(second.messages) == 10)
+    assert [message["n"] for message in second.messages] == list(range(10))
+    await of_first.leave()
+    await of_first.leave()
+    await there.group_send("a", HI)
+    await there.group_send("b", HI)
+    await until(lambda: len(second.messages) == 11)
+    await of_second.join("b")
+    await there.group_send("b", HI)
+    await until(lambda: len(second.messages) == 12)
+    assert len(first.messages) == 11
+    await of_second.leave()

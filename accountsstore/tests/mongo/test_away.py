@@ -51,8 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with own_stack(folder, "mongo") as stack:
         site = Site(folder, stack)
         # A collection needs no `migrate` to be empty: the shop window stands without goods.
-        daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(site.port), "accountsstore.asgi:application"]
-        with program(site.log, *daphne, env=site.env):
+        with program(site.log, "manage.py", "serve", "--port", str(site.port), env=site.env):
             eventually(site.is_well, "the site does not start", site.log)
             yield site
 

@@ -1,0 +1,97 @@
+"""Our Daphne: what is written past its queues arrives whole and in order, to the fast and to the slow."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from accountsstore.tests.programs import eventually, free_port, program, program_env, run_python
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    number = free_port()
+    log = tmp_path_factory.mktemp("server") / "log"
+    with program(log, "-m", "accountsstore.tests.frames_app", str(number), env=dict(os.environ)):
+        eventually(lambda: asyncio.run(answers(number)), "the server does not start", log)
+        yield number
+    assert "Traceback" not in log.read_text()
+
+
+async def answers(port: int) -> bool:
+    try:
+        (await asyncio.open_connection("127.0.0.1", port))[1].close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+async def socket(port: int) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(f"http://127.0.0.1:{port}/", max_msg_size=0) as one,
+    ):
+        yield one
+
+
+async def texts(socket: aiohttp.ClientWebSocketResponse, count: int) -> list[str]:
+    async with asyncio.timeout(SECONDS):
+        return [await socket.receive_str() for _ in range(count)]
+
+
+async def test_what_is_written_and_what_is_sent_arrive_in_their_order(socket: aiohttp.ClientWebSocketResponse) -> None:
+    await socket.send_str("both")
+    assert await texts(socket, 4) == ["direct 0", "asgi 1", "direct 2", "asgi 3"]
+
+
+@pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536, 300_000])
+async def test_frames_of_every_length_arrive_whole(socket: aiohttp.ClientWebSocketResponse, size: int) -> None:
+    await socket.send_str(f"many 3 {size}")
+    *numbered, waited = await texts(socket, 4)
+    assert numbered == [str(n).rjust(size) for n in range(3)]
+    assert waited.startswith("waited ")
+
+
+async def test_what_waits_for_a_slow_reader_is_counted_and_arrives_in_order(
+    port: int, socket: aiohttp.ClientWebSocketResponse
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**16)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    async with asyncio.timeout(SECONDS):
+        await reader.readuntil(b"\r\n\r\n")
+        # 20 MB, more than any kernel keeps for us.
+        ask = b"many 20000 1000"
+        writer.write(bytes((0x81, 0x80 | len(ask), 0, 0, 0, 0)) + ask)
+        # Nothing is read until another socket, which is served after it, has its answer.
+        await socket.send_str("both")
+        await texts(socket, 4)
+        for n in range(20_000):
+            assert (await reader.readexactly(4 + 1000))[4:] == str(n).rjust(1000).encode()
+        last = await reader.readexactly(2)
+        waited = int((await reader.readexactly(last[1])).removeprefix(b"waited "))
+    assert 5_000_000 < waited <= 20_000 * 1004
+    writer.close()
+
+
+async def test_a_closed_socket_takes_nothing_more(socket: aiohttp.ClientWebSocketResponse) -> None:
+    await socket.send_str("close")
+    async with asyncio.timeout(SECONDS):
+        closing: Any = await socket.receive()
+    assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 4400)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_port_that_is_taken_is_said_and_ends_the_program(port: int) -> None:
+    done = run_python(
+        *("manage.py", "serve", "--port", str(port)), env=program_env(DJANGO_SETTINGS_MODULE="accountsstore.settings")
+    )
+    assert (done.returncode, "in use" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
