@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos bench-search
+.PHONY: help run test check format lock clean test-stack chaos bench-search bench-sockets
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,3 +32,6 @@ chaos: ## Kill the servers of production in turn, under load, and prove that not
 
 bench-search: ## Load a million listings and time each kind of search (LISTINGS=100000 loads fewer; STACK=1 on MongoDB)
 	@deploy/local/bench_search
+
+bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer)
+	@deploy/local/bench_sockets

@@ -39,6 +39,10 @@ def text_frame(text: bytes) -> bytes:
 
 
 class SocketProtocol(WebSocketProtocol):
+    # autobahn copies three dozen options into each connection, and formats them all for a line of debugging: half of what
+    # a connection cost. The class has them instead, from StoreServer._ready.
+    CONFIG_ATTRS = ()
+
     def write_text(self, text: bytes) -> int:
         """Send a text frame, after all that was sent before. Gives how many bytes wait for a slow reader now."""
         transport = self.transport
@@ -74,6 +78,8 @@ class StoreServer(Server):
         )
 
     def _ready(self, ready: Callable[[], object]) -> None:
+        for option in WebSocketProtocol.CONFIG_ATTRS:
+            setattr(SocketProtocol, option, getattr(self.ws_factory, option))
         self.ws_factory.protocol = SocketProtocol
         ready()
 

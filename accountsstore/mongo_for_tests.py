@@ -40,6 +40,11 @@ def keep_tests_apart() -> None:
     TransactionTestCase._fixture_teardown = lambda test: empty_what_was_written()
 
 
+def written_elsewhere() -> None:
+    """Programs of the store have run on the test's database: nobody knows where they wrote to."""
+    commands.written.update(connection.introspection.django_table_names())
+
+
 def empty_what_was_written() -> None:
     for name in commands.written - KEPT:
         connection.database[name].with_options(write_concern=WriteConcern(w=1)).delete_many({})

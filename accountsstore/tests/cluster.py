@@ -73,7 +73,9 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
 @pytest.fixture(scope="package")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with own_stack(tmp_path_factory.mktemp("cluster"), "redis") as stack:
-        yield Cluster(stack)
+        cluster = Cluster(stack)
+        cluster.heal()
+        yield cluster
 
 
 @pytest.fixture

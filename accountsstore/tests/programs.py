@@ -85,6 +85,15 @@ def program(log: Path, *command: str, env: dict[str, str], restarts: bool = Fals
         yield process
     finally:
         kill_group(process)
+        wrote()
+
+
+def wrote() -> None:
+    """A program has run on the test's database: on MongoDB, where nothing is rolled back, all of it is emptied."""
+    if connection.vendor == "mongodb":
+        from accountsstore.mongo_for_tests import written_elsewhere
+
+        written_elsewhere()
 
 
 def run_python(*command: str, env: dict[str, str], within: int = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from accountsstore.models import OutboxMail
+from accountsstore.mongo_for_tests import empty_what_was_written
 from accountsstore.stack import lifecycle
 from accountsstore.stack import programs as servers
 from accountsstore.stack.jobs import health
@@ -55,10 +57,13 @@ def env(queue: Stack, mail_servers: MailServer, django_db_setup: None) -> dict[s
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _clock(env: dict[str, str], log: Path) -> Iterator[None]:
+def _clock(env: dict[str, str], log: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Beat, as in production: the ticks are jobs too."""
     with celery(log, "beat", env=env):
         yield
+    # The programs wrote on after the last test.
+    with django_db_blocker.unblock():
+        empty_what_was_written()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import User
 from accountsstore.management.commands.run_store import healthy
-from accountsstore.tests.programs import database_url
+from accountsstore.tests.programs import database_url, wrote
 
 READY_SECONDS = 60
 
@@ -56,6 +56,7 @@ def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Po
         finally:
             process.terminate()
             process.wait(10)
+            wrote()
 
 
 def _has_ended(process: subprocess.Popen[bytes], log: Path) -> bool:

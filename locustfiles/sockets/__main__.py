@@ -1,8 +1,9 @@
 """What a socket costs: our server, Channels as it comes and the Socket.IO of the source design, in turn in one run.
 
+    make bench-sockets
     .venv/bin/python -m locustfiles.sockets [--people 5000] [--seconds 10] [--only ours,socket.io] [--json FILE]
 
-Socket.IO needs Node and, once, `npm ci` in locustfiles/peers. Each server has one process, a Redis (a Valkey of the run's
+Each server has one process, a Redis (a Valkey of the run's
 own) behind it, and nobody beside it but the crowd, which is a process of its own. Printed are, for each: what a connection
 takes, the server's CPU for each delivery while every person gets one in a second, the most deliveries a second with a p95
 below 300 ms, and the time of one message to all.
@@ -178,4 +179,5 @@ async def main() -> None:
         options.json.write_text(json.dumps(found, indent=1))
 
 
-uvloop.run(main())
+if __name__ == "__main__":
+    uvloop.run(main())
