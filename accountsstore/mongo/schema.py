@@ -1,12 +1,34 @@
-"""Unique indexes that serve reads."""
+"""Unique indexes that serve reads, and time to build indexes."""
 
-from typing import Any
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
 
+import pymongo
 from django.db.models import Field, Index, Model
 from django_mongodb_backend.schema import DatabaseSchemaEditor as MongoSchemaEditor
 
+# An index on a million rows is built for minutes. The connection's own timeout is that of a page's query.
+BUILD_SECONDS = 24 * 3600
+
 
 class DatabaseSchemaEditor(MongoSchemaEditor):
+    _patience: AbstractContextManager[None]
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._patience = pymongo.timeout(BUILD_SECONDS)
+        self._patience.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._patience.__exit__(kind, error, trace)
+
     def add_index(
         self, model: type[Model], index: Index, *, field: Field | None = None, unique: bool = False, **options: Any
     ) -> None:

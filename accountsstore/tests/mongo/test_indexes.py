@@ -1,9 +1,16 @@
 """What `migrate` leaves behind on MongoDB: a failed index would only show as a slow page or a doubled row."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from django.apps import apps
 from django.db import connection
-from django.db.models import Model, UniqueConstraint
+from django.db.models import Index, Model, UniqueConstraint
+from pymongo import monitoring
+
+from accountsstore.mongo_for_tests import commands
+from listings.models import Listing
 
 pytestmark = [
     pytest.mark.production,
@@ -45,3 +52,23 @@ def test_a_unique_field_that_is_never_empty_is_read_through_its_index():
     whole = [details["key"] for details in found.values() if "partialFilterExpression" not in details]
     assert [("number", 1)] in whole
     assert [("checkout_key", 1)] in whole
+
+
+def test_an_index_on_a_large_collection_has_time_to_be_built() -> None:
+    """Above the 45 s after which any other command is given up."""
+    sent: list[Mapping[str, Any]] = []
+
+    def watch(event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name == "createIndexes":
+            sent.append(event.command)
+
+    index = Index(fields=["price_minor"], name="test_price")
+    commands.watchers.append(watch)
+    try:
+        with connection.schema_editor() as editor:
+            editor.add_index(Listing, index)
+    finally:
+        commands.watchers.remove(watch)
+        with connection.schema_editor() as editor:
+            editor.remove_index(Listing, index)
+    assert [command["maxTimeMS"] > 3_600_000 for command in sent] == [True]
