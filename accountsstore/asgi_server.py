@@ -79,7 +79,9 @@ class StoreServer(Server):
 
     def _ready(self, ready: Callable[[], object]) -> None:
         for option in WebSocketProtocol.CONFIG_ATTRS:
-            setattr(SocketProtocol, option, getattr(self.ws_factory, option))
+            value = getattr(self.ws_factory, option)
+            # A function is an option, not a method.
+            setattr(SocketProtocol, option, staticmethod(value) if callable(value) else value)
         self.ws_factory.protocol = SocketProtocol
         ready()
 

@@ -50,6 +50,17 @@ async def test_what_is_written_and_what_is_sent_arrive_in_their_order(socket: ai
     assert await texts(socket, 4) == ["direct 0", "asgi 1", "direct 2", "asgi 3"]
 
 
+async def test_a_browser_that_offers_compression_is_served_without_it(port: int) -> None:
+    """It costs 100 kB a connection."""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(f"http://127.0.0.1:{port}/", compress=15) as socket,
+    ):
+        assert socket.compress == 0
+        await socket.send_str("both")
+        assert await texts(socket, 4) == ["direct 0", "asgi 1", "direct 2", "asgi 3"]
+
+
 @pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536, 300_000])
 async def test_frames_of_every_length_arrive_whole(socket: aiohttp.ClientWebSocketResponse, size: int) -> None:
     await socket.send_str(f"many 3 {size}")
