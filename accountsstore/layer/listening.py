@@ -1,7 +1,6 @@
 """Being in groups without a channel of one's own, on any channel layer."""
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ import redis
 from channels.layers import BaseChannelLayer
 
 from accountsstore.layer.layer import ClusterChannelLayer, Receiver
+from accountsstore.layer.pubsub import HOLD_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ class ChannelListening:
         echo = uuid.uuid4().hex
         self._echoes[echo] = heard = asyncio.Event()
         await self._layer.group_send(group, {"type": "echo", "echo": echo})
-        await heard.wait()
+        async with asyncio.timeout(HOLD_SECONDS):
+            await heard.wait()
 
     async def _take(self) -> None:
         while True:
@@ -94,5 +95,4 @@ class ChannelListening:
         self._groups.clear()
         if self._task:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -3,10 +3,9 @@
     make bench-sockets
     .venv/bin/python -m locustfiles.sockets [--people 5000] [--seconds 10] [--only ours,socket.io] [--json FILE]
 
-Each server has one process, a Redis (a Valkey of the run's
-own) behind it, and nobody beside it but the crowd, which is a process of its own. Printed are, for each: what a connection
-takes, the server's CPU for each delivery while every person gets one in a second, the most deliveries a second with a p95
-below 300 ms, and the time of one message to all.
+Each server has one process, a Redis (a Valkey of the run's own) behind it, and nobody beside it but the crowd, which is a
+process of its own. Printed are, for each: what a connection takes, the server's CPU for each delivery while every person
+gets one in a second, the most deliveries a second with a p95 below 300 ms, and the time of one message to all.
 """
 
 import argparse
@@ -15,6 +14,7 @@ import contextlib
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -77,8 +77,6 @@ class Server:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -154,7 +152,7 @@ def report(found: dict[str, dict[str, float]]) -> None:
     peer = found.get("socket.io")
     for name, figures in found.items() if peer else ():
         ratios = "".join(f"{figures.get(key, float('nan')) / peer[key]:>19.2f}" for key in COLUMNS)
-        print(f"{f'{name}, of socket.io':<22}{ratios}"[:400])
+        print(f"{f'{name}, of socket.io':<22}{ratios}")
 
 
 async def main() -> None:
