@@ -1,8 +1,11 @@
-"""Daphne on uvloop, with sockets that are written to at once.
+"""Daphne on uvloop, with sockets that open by a short way and are written to at once.
 
 What Daphne does for each frame that goes out, an event for the application's `send`, autobahn's framing, and a turn of
 the event loop until the socket is found writable, costs several times what the frame itself does. So the scope of a
 WebSocket carries an extension, `accountsstore.socket`: `write(text)` frames the bytes and hands them to the kernel.
+
+And what it does for each connection, a request that twisted.web takes apart and Daphne puts together again for
+autobahn, costs as much as the connection. So a request for a WebSocket goes to autobahn as it comes.
 
 This rests on what Daphne, autobahn and Twisted do not promise: the names below and the order of their buffers.
 accountsstore/tests/test_asgi_server.py fails when a new version of them does otherwise.
@@ -10,6 +13,7 @@ accountsstore/tests/test_asgi_server.py fails when a new version of them does ot
 
 import asyncio
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +22,51 @@ import uvloop
 # Daphne makes its event loop when it is imported.
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
+from daphne.http_protocol import HTTPFactory  # noqa: E402
 from daphne.server import Server  # noqa: E402
 from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
+from twisted.internet import reactor  # noqa: E402
+from twisted.internet.protocol import Protocol  # noqa: E402
 
 from accountsstore.socket_writer import EXTENSION  # noqa: E402
 
 # Longer than the 25 s between two pings of our client, so that it is asked only when it went silent; with
 # PONG_SECONDS and the two seconds between two looks, a dead peer has left after 62 s.
 PING_SECONDS, PONG_SECONDS = 30, 30
+
+# A connection that says nothing ends after this, as it does in twisted.web.
+SILENCE_SECONDS = 60
+# A whole request for a WebSocket that nobody can read in two ways: the one kind that takes the short way.
+UPGRADE = re.compile(
+    rb"GET [!->@-~]*(?:\?([!-~]*))? HTTP/1\.1\r\n(?=(?:.+\r\n)*upgrade: *websocket\r\n)"
+    rb"(?:[-!#$%&'*+.^_`|~0-9a-z]+:[\t -~]*\r\n)+\r\n",
+    re.IGNORECASE,
+)
+
+
+class Opening(Protocol):
+    """A connection until its first bytes have come: they say whose it is."""
+
+    def __init__(self, server: "StoreServer", address: Any) -> None:
+        self._server, self._address = server, address
+
+    def connectionMade(self) -> None:
+        self._silence = reactor.callLater(SILENCE_SECONDS, self.transport.abortConnection)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if self._silence.active():
+            self._silence.cancel()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._silence.cancel()
+        if upgrade := UPGRADE.match(data):
+            protocol = self._server.ws_factory.buildProtocol(self._address)
+            protocol._raw_query_string = upgrade[1] or b""
+        else:
+            protocol = HTTPFactory.buildProtocol(self._server.http_factory, self._address)
+        self.transport.protocol = protocol
+        protocol.makeConnection(self.transport)
+        protocol.dataReceived(data)
 
 
 def text_frame(text: bytes) -> bytes:
@@ -42,6 +83,10 @@ class SocketProtocol(WebSocketProtocol):
     # autobahn copies three dozen options into each connection, and formats them all for a line of debugging: half of what
     # a connection cost. The class has them instead, from StoreServer._ready.
     CONFIG_ATTRS = ()
+
+    def dataReceived(self, data: bytes) -> None:
+        # autobahn's own formats three values for a line of debugging first.
+        self._dataReceived(data)
 
     def write_text(self, text: bytes) -> int:
         """Send a text frame, after all that was sent before. Gives how many bytes wait for a slow reader now."""
@@ -83,6 +128,7 @@ class StoreServer(Server):
             # A function is an option, not a method.
             setattr(SocketProtocol, option, staticmethod(value) if callable(value) else value)
         self.ws_factory.protocol = SocketProtocol
+        self.http_factory.buildProtocol = functools.partial(Opening, self)
         ready()
 
     def listen_error(self, failure: Any) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +18,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 
-from accountsstore.events import SessionRevoked, user_group
+from accountsstore.events import ALL_GROUP, SessionRevoked, user_group
 from accountsstore.faults import server_away
 from accountsstore.layer import listening, message_of
 from accountsstore.socket_writer import writer_for
@@ -132,7 +132,11 @@ class StoreConsumer(AsyncWebsocketConsumer):
     is_present = False
     # What is told while the socket joins its groups, or a frame of the browser is being answered: it follows after.
     held: list[bytes] | None = None
+    # Whom this socket wants to know about.
+    watched: Collection[uuid.UUID] = ()
+    # What it does without anybody who waits for it.
     ending: asyncio.Task[None] | None = None
+    rechecking: asyncio.Task[bool] | None = None
 
     # ------------------------------------------------------------ coming and going
 
@@ -151,6 +155,9 @@ class StoreConsumer(AsyncWebsocketConsumer):
             self.is_open = False
             if self.is_present:
                 presence().leave(self.user_id)
+                presence().unwatch(self, self.watched)
+            if self.rechecking:
+                self.rechecking.cancel()
             await self.listening.leave()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -171,11 +178,11 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self.allowance = Bucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
         self.patience = Bucket(STRIKES / STRIKES_SECONDS, STRIKES)
         self.held = []
-        await self.listening.join(user_group(user.pk))
+        await self.listening.join(user_group(user.pk), ALL_GROUP)
         # Between the handshake and here the session may have ended unheard.
         if await self._is_allowed():
-            for group in await _in_database(socket_work.staff_groups)(user) if user.is_staff else ():
-                await self.listening.join(group)
+            if user.is_staff:
+                await self.listening.join(*await _in_database(socket_work.staff_groups)(user))
             self._say(frames.Welcome(user=self.user_id.hex))
         self._let_go()
 
@@ -217,10 +224,19 @@ class StoreConsumer(AsyncWebsocketConsumer):
             self._write(news.text)
             self._end_soon(SIGNED_OUT)
 
-    def miss(self) -> None:
-        """The layer has lost Redis for a while: what was said meanwhile is in the database alone. Welcomed again, the
-        page asks for it."""
+    def miss(self, group: str) -> None:
+        """The layer has lost Redis for a while: what was said meanwhile is in the database alone, the end of this session
+        too. Welcomed again, the page asks for the rest."""
+        if group == ALL_GROUP:
+            # The next page shows what was said to everybody; and everybody must not ask at once.
+            return
         self._say(frames.Welcome(user=self.user_id.hex))
+        if self.rechecking is None or self.rechecking.done():
+            self.rechecking = asyncio.create_task(self._is_allowed())
+
+    def see(self, user_id: uuid.UUID, *, online: bool) -> None:
+        """Somebody whom this socket watches came or went."""
+        self._say(frames.Presence(user=user_id.hex, online=online))
 
     def _say(self, frame: frames.ServerFrame | dict[str, Any]) -> None:
         self._write(frames.encode(frame))
@@ -259,25 +275,35 @@ class StoreConsumer(AsyncWebsocketConsumer):
             return
         self.held = []
         try:
-            answers = await _in_database(socket_work.answer)(self.scope, frame)
-            if isinstance(frame, frames.Typing):
-                await self._relay(frame, answers)
-                answers = []
+            match frame:
+                case frames.Typing():
+                    await self._relay(frame, await self._others([frame.conversation]))
+                case frames.Subscribe():
+                    await self._watch(await self._others(frame.conversations))
+                case _:
+                    for reply in await _in_database(socket_work.answer)(self.scope, frame):
+                        self._say(reply)
         except Exception:
             # The edge: whatever fails below, the socket stays and the client tries again.
             logger.exception("a frame failed", extra={"frame": type(frame).__name__})
-            answers = [socket_work.failed(frame)]
-        for reply in answers:
-            self._say(reply)
+            self._say(socket_work.failed(frame))
         self._let_go()
 
-    async def _relay(self, frame: frames.Typing, others: list[str]) -> None:
+    async def _others(self, conversations: list[str]) -> set[uuid.UUID]:
+        return await _in_database(socket_work.others)(self.scope, conversations)
+
+    async def _watch(self, others: set[uuid.UUID]) -> None:
+        presence().unwatch(self, self.watched)
+        self.watched = others
+        await presence().watch(self, others)
+
+    async def _relay(self, frame: frames.Typing, others: set[uuid.UUID]) -> None:
         relayed = {"type": "typing", "conversation": frame.conversation, "user": self.user_id.hex}
         try:
             # That somebody types is not worth a wait.
             async with asyncio.timeout(RELAY_SECONDS):
-                for group in others:
-                    await self.channel_layer.group_send(group, {"type": "deliver", "frame": relayed})
+                for user_id in others:
+                    await self.channel_layer.group_send(user_group(user_id), {"type": "deliver", "frame": relayed})
         except (redis.RedisError, OSError):
             logger.info("typing was not relayed")
 

@@ -45,9 +45,16 @@ class Typing(ClientFrame, tag="typing"):
     conversation: HexId
 
 
+class Subscribe(ClientFrame, tag="subscribe"):
+    """Answered by the `presence` of everybody else in these conversations, which is told again whenever it changes. The
+    next one takes its place; a new socket has none."""
+
+    conversations: Annotated[list[HexId], msgspec.Meta(max_length=20)]
+
+
 class Resume(ClientFrame, tag="resume"):
-    """{conversation: last number known}. Answered, for each, by the messages since, the receipts and presence of the
-    others and `resumed`; or by `resync` when more was missed than a socket should carry: load the page again."""
+    """{conversation: last number known}. Answered, for each, by the messages since, the receipts of the others and
+    `resumed`; or by `resync` when more was missed than a socket should carry: load the page again."""
 
     since: Annotated[dict[HexId, Seq], msgspec.Meta(min_length=1, max_length=20)]
 
@@ -56,7 +63,7 @@ class Ping(ClientFrame, tag="ping"):
     """Every 25 s. Answered by `pong`."""
 
 
-AnyClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Resume | Ping
+AnyClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Subscribe | Resume | Ping
 _decoder: msgspec.json.Decoder[AnyClientFrame] = msgspec.json.Decoder(AnyClientFrame)
 
 
@@ -96,9 +103,8 @@ class SomebodyTypes(ServerFrame, tag="typing"):
 
 
 class Presence(ServerFrame, tag="presence"):
-    """Whether `user`, whom this person talks to, has a page of the store open."""
+    """Whether `user` has a page of the store open. One who left is so for a minute."""
 
-    conversation: str
     user: str
     online: bool
 

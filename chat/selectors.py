@@ -2,7 +2,7 @@
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import QuerySet
 
@@ -41,6 +41,13 @@ def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
     """Everybody else in the conversation, with their users."""
     rows = Participant.objects.filter(conversation_id=conversation_id, left_at=None)
     return [person for person in rows.select_related("user") if person.user_id != user.pk]
+
+
+def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Everybody else in those of the conversations that the user is in. Two queries."""
+    rows = Participant.objects.filter(left_at=None)
+    joined = list(rows.filter(user=user, conversation_id__in=conversation_ids).values_list("conversation_id", flat=True))
+    return set(rows.filter(conversation_id__in=joined).exclude(user=user).values_list("user_id", flat=True))
 
 
 def messages_before(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:

@@ -14,13 +14,12 @@ from django.utils import translation
 
 from accounts.models import User
 from accountsstore.errors import StoreError
-from accountsstore.events import MessageNew, Receipt, staff_group, user_group
+from accountsstore.events import MessageNew, Receipt, staff_group
 from chat import frames
 from chat.errors import NotAMember
 from chat.models import Message, Participant
 from chat.notes import note_text
-from chat.presence import online_if_known
-from chat.selectors import membership, messages_since, others_in
+from chat.selectors import membership, messages_since, others_in, people_with
 from chat.services.messages import message_delivered, message_read, message_send
 
 # More than this was missed: the page is loaded again.
@@ -60,7 +59,7 @@ def _language(scope: dict[str, Any]) -> str:
 
 
 def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
-    """Do what the frame asks for. Returns the frames for this socket; for `typing` the groups to relay it to."""
+    """Do what the frame asks for. Returns the frames for this socket."""
     user: User = scope["user"]
     with translation.override(_language(scope)):
         try:
@@ -73,14 +72,9 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                     message_delivered(
                         conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq
                     )
-                case frames.Typing():
-                    mine = _joined(user, frame.conversation)
-                    return [user_group(person.user_id) for person in others_in(mine.conversation_id, user)]
                 case frames.Resume():
                     return [reply for known in frame.since.items() for reply in _resume(user, *known)]
         except StoreError as error:
-            if isinstance(frame, frames.Typing):
-                return []
             return [
                 frames.Error(
                     code=error.code,
@@ -90,6 +84,11 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                 )
             ]
     return []
+
+
+def others(scope: dict[str, Any], conversations: list[str]) -> set[uuid.UUID]:
+    """Everybody else in those of the conversations that the person is in."""
+    return people_with(scope["user"], [uuid.UUID(conversation) for conversation in conversations])
 
 
 def failed(frame: frames.AnyClientFrame) -> frames.Error:
@@ -130,9 +129,7 @@ def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
         return
     for message in missed:
         yield _as_frame(message)
-    others = others_in(mine.conversation_id, user)
-    here = online_if_known([person.user_id for person in others])
-    for person in others:
+    for person in others_in(mine.conversation_id, user):
         receipt = Receipt(
             conversation=conversation,
             user=person.user_id.hex,
@@ -140,7 +137,6 @@ def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
             read_seq=person.read_seq,
         )
         yield {"type": receipt.type, **receipt.payload()}
-        yield frames.Presence(conversation=conversation, user=person.user_id.hex, online=person.user_id in here)
     yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since)
 
 

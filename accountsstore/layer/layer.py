@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import uuid
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -24,12 +25,12 @@ DROPPED = Counter("channel_layer_dropped_messages", "Messages for a channel whos
 
 
 class Receiver(Protocol):
-    """Whoever is in a group. `deliver` is called with the same bytes for all of them, `miss` when some may not have
-    come. Neither may wait."""
+    """Whoever is in a group. `deliver` is called with the same bytes for all of them, `miss` when some of the group's may
+    not have come. Neither may wait."""
 
     def deliver(self, payload: bytes) -> None: ...
 
-    def miss(self) -> None: ...
+    def miss(self, group: str) -> None: ...
 
 
 class Channel:
@@ -47,7 +48,7 @@ class Channel:
         except asyncio.QueueFull:
             DROPPED.inc()
 
-    def miss(self) -> None:
+    def miss(self, group: str) -> None:
         if self.gap_message:
             self.deliver(self.gap_message)
 
@@ -74,7 +75,7 @@ class Process:
 
     def _tell_of_gap(self, name: bytes) -> None:
         for receiver in tuple(self.listeners.get(name, ())):
-            receiver.miss()
+            receiver.miss(name.rpartition(b":")[2].decode())
 
     def deliver(self, payload: bytes) -> None:
         """What another process sends to one channel of this one."""
@@ -82,17 +83,19 @@ class Process:
         if channel := self.channels.get(name):
             channel.deliver(message)
 
-    def miss(self) -> None:
+    def miss(self, group: str) -> None:
         for channel in self.channels.values():
-            channel.miss()
+            channel.miss(group)
 
-    async def listen(self, name: bytes, receiver: Receiver) -> None:
-        """Raises LayerUnavailable; then the receiver does not listen."""
-        self.listeners.setdefault(name, set()).add(receiver)
+    async def listen(self, names: Sequence[bytes], receiver: Receiver) -> None:
+        """Raises LayerUnavailable; then the receiver listens to none of them."""
+        for name in names:
+            self.listeners.setdefault(name, set()).add(receiver)
         try:
-            await self.pubsub.subscribe(name)
+            await self.pubsub.subscribe(*names)
         except BaseException:
-            self.forget(name, receiver)
+            for name in names:
+                self.forget(name, receiver)
             raise
 
     def forget(self, name: bytes, receiver: Receiver) -> None:
@@ -193,7 +196,7 @@ class ClusterChannelLayer(BaseChannelLayer):
         """A channel of this process that any process can send to."""
         process = self._here()
         try:
-            await process.pubsub.subscribe(process.inbox, INBOX_SECONDS)
+            await process.pubsub.subscribe(process.inbox, hold_seconds=INBOX_SECONDS)
         except LayerUnavailable:
             # The inbox comes when Redis does; whoever joins a group hears then how it stands.
             logger.warning("a channel was made without Redis")
@@ -254,7 +257,7 @@ class ClusterChannelLayer(BaseChannelLayer):
 
     @staticmethod
     async def _join(process: Process, name: bytes, channel: Channel) -> None:
-        await process.listen(name, channel)
+        await process.listen([name], channel)
         channel.joined.add(name)
 
     # ------------------------------------------------------------ groups
@@ -271,11 +274,12 @@ class ClusterChannelLayer(BaseChannelLayer):
             raise RuntimeError(f"{channel} is no channel of this process: only those can be in a group")
         await self._join(process, self.group_name(group).encode(), process.channels[channel])
 
-    async def group_listen(self, group: str, receiver: Receiver) -> None:
-        """As `group_add`, for a receiver that is handed each message as soon as it comes, in the bytes that `deserialize`
+    async def group_listen(self, groups: Sequence[str], receiver: Receiver) -> None:
+        """As `group_add` to each, for a receiver that is handed each message as soon as it comes, in the bytes that `deserialize`
         takes: without a channel, a queue and a task of its own. Raises LayerUnavailable, TypeError for a bad name."""
-        self.require_valid_group_name(group)
-        await self._here().listen(self.group_name(group).encode(), receiver)
+        for group in groups:
+            self.require_valid_group_name(group)
+        await self._here().listen([self.group_name(group).encode() for group in groups], receiver)
 
     def group_forget(self, group: str, receiver: Receiver) -> None:
         """End `group_listen`. Safe to repeat, and needs no Redis."""

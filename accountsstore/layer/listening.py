@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class Listening(Protocol):
     """The groups of one receiver, whose `deliver` is called with bytes for `message_of`."""
 
-    async def join(self, group: str) -> None:
-        """Return when messages to the group are handed over. Raises redis.RedisError or OSError."""
+    async def join(self, *groups: str) -> None:
+        """Return when messages to the groups are handed over. Raises redis.RedisError or OSError."""
 
     async def leave(self) -> None:
         """Leave all groups. Never raises. Safe to repeat."""
@@ -45,9 +45,9 @@ class DirectListening:
         self._layer, self._receiver = layer, receiver
         self._groups: list[str] = []
 
-    async def join(self, group: str) -> None:
-        await self._layer.group_listen(group, self._receiver)
-        self._groups.append(group)
+    async def join(self, *groups: str) -> None:
+        self._groups += groups
+        await self._layer.group_listen(groups, self._receiver)
 
     async def leave(self) -> None:
         for group in self._groups:
@@ -65,10 +65,14 @@ class ChannelListening:
         self._task: asyncio.Task[None] | None = None
         self._echoes: dict[str, asyncio.Event] = {}
 
-    async def join(self, group: str) -> None:
+    async def join(self, *groups: str) -> None:
         if self._task is None:
             self._channel = await self._layer.new_channel()
             self._task = asyncio.create_task(self._take())
+        for group in groups:
+            await self._join(group)
+
+    async def _join(self, group: str) -> None:
         self._groups.append(group)
         await self._layer.group_add(group, self._channel)
         # `group_add` may return before Redis has the subscription; once this comes back it has.

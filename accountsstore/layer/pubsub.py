@@ -113,26 +113,34 @@ class ShardedPubSub:
             return False
         return True
 
-    async def subscribe(self, channel: bytes, hold_seconds: float | None = None) -> None:
-        """Return when messages to `channel` arrive. Safe to repeat.
+    async def subscribe(self, *channels: bytes, hold_seconds: float | None = None) -> None:
+        """Return when messages to the channels arrive. Safe to repeat.
 
-        Raises LayerUnavailable after HOLD_SECONDS, or `hold_seconds`; it is wanted until `unsubscribe` nevertheless.
+        Raises LayerUnavailable after HOLD_SECONDS, or `hold_seconds`; they are wanted until `unsubscribe` nevertheless.
         """
+        waiters = [waiter for channel in channels if (waiter := self._subscribed(channel))]
+        if not waiters:
+            return
+        try:
+            async with asyncio.timeout(hold_seconds or HOLD_SECONDS):
+                for waiter in waiters:
+                    await waiter
+        except TimeoutError:
+            raise self._unavailable() from self._slots.error
+
+    def _subscribed(self, channel: bytes) -> asyncio.Future[None] | None:
+        """Done when the subscription stands; None when it does."""
         subscription = self._subscriptions.get(channel)
         if subscription is None:
             subscription = self._subscriptions[channel] = Subscription(key_slot(channel))
             self._place(channel, subscription)
         if subscription.stands:
-            return
+            return None
         if self._slots.owner(subscription.slot) is None:
             self._wake.set()
-        waiter = self._loop.create_future()
+        waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiting.setdefault(channel, []).append(waiter)
-        try:
-            async with asyncio.timeout(hold_seconds or HOLD_SECONDS):
-                await waiter
-        except TimeoutError:
-            raise self._unavailable() from self._slots.error
+        return waiter
 
     def unsubscribe(self, channel: bytes) -> None:
         """Safe to repeat."""

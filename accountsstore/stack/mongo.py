@@ -4,6 +4,7 @@ import base64
 import contextlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,8 +31,8 @@ def command(stack: Stack, node: Node) -> list[str]:
         "bind": "127.0.0.1",
         "port": node.port,
         "folder": node.folder,
-        # Enough for a laptop, and three of them leave room for the rest.
-        "cache_gb": 0.25,
+        # Enough for a laptop, and three of them leave room for the rest; a benchmark of much data asks for more.
+        "cache_gb": float(os.environ.get("STACK_MONGO_CACHE_GB", "0.25")),
         "oplog_mb": 256,
         "shutdown_ms": 100,
     }

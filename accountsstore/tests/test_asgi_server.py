@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket as socket_module
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -69,14 +70,71 @@ async def test_frames_of_every_length_arrive_whole(socket: aiohttp.ClientWebSock
     assert waited.startswith("waited ")
 
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+async def answer_to(port: int, *parts: bytes) -> bytes:
+    """The status line of what comes back for these bytes, sent one part after the other was taken."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.get_extra_info("socket").setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1)
+    try:
+        async with asyncio.timeout(SECONDS):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            return (await reader.readline()).strip()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [HANDSHAKE],
+        # Whatever does not come whole, or could be read in two ways, goes the long way.
+        [HANDSHAKE[:20], HANDSHAKE[20:]],
+        [HANDSHAKE.replace(b"Host: localhost", b"Host: localhost\r\nX-Name: \xc3\xa9")],
+    ],
+    ids=["whole", "in parts", "with letters beyond ASCII"],
+)
+async def test_a_request_for_a_socket_is_answered_however_it_comes(port: int, parts: list[bytes]) -> None:
+    assert await answer_to(port, *parts) == b"HTTP/1.1 101 Switching Protocols"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ((b"Host: localhost", b"Host: localhost\r\nX-Name: a\x0bOrigin: http://other"), b"HTTP/1.1 400 Bad Request"),
+        ((b"Host: localhost", b"Host: localhost\r\nHost: other"), b"HTTP/1.1 400"),
+        ((b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), b"HTTP/1.1 400"),
+        ((b"GET /", b"GET /?a=%zz#piece"), b"HTTP/1.1 400"),
+    ],
+)
+async def test_a_request_that_is_wrong_is_refused(port: int, change: tuple[bytes, bytes], status: bytes) -> None:
+    assert (await answer_to(port, HANDSHAKE.replace(*change))).startswith(status)
+
+
+@pytest.mark.parametrize("head", [b"GET " + b"?" * 60_000, b"GET / HTTP/1.1\r\n" + b"upgrade: websocket\r\n" * 3_000])
+async def test_a_head_made_to_be_hard_to_read_holds_nobody_up(
+    port: int, socket: aiohttp.ClientWebSocketResponse, head: bytes
+) -> None:
+    """A pattern that tries every way to read it would take minutes."""
+    _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    await writer.drain()
+    await socket.send_str("both")
+    assert len(await texts(socket, 4)) == 4
+    writer.close()
+
+
 async def test_what_waits_for_a_slow_reader_is_counted_and_arrives_in_order(
     port: int, socket: aiohttp.ClientWebSocketResponse
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**16)
-    writer.write(
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
+    writer.write(HANDSHAKE)
     async with asyncio.timeout(SECONDS):
         await reader.readuntil(b"\r\n\r\n")
         # 20 MB, more than any kernel keeps for us.

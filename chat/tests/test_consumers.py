@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore
 from django.test import Client
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 from accounts.models import User
 from accounts.services import user_suspend
 from accountsstore.db import atomic
-from accountsstore.events import DepositChanged, WalletChanged, staff_group
+from accountsstore.events import ALL_GROUP, DepositChanged, WalletChanged, staff_group, user_group
+from accountsstore.layer import ClusterChannelLayer
 from accountsstore.outbox import publish
+from accountsstore.realtime import group_send
 from chat import consumers, socket_work
 from chat.frames import Resync
 from chat.models import Conversation, Message, Participant
+from chat.presence import presence
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
 from chat.tests.factories import OrderFactory
@@ -195,7 +199,7 @@ async def test_what_was_missed_while_away_comes_back_once_and_in_order(
     assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 7}
 
 
-async def test_resuming_tells_how_far_the_other_is_and_whether_they_are_online(
+async def test_resuming_tells_how_far_the_other_is(
     talk: Conversation, buyer: User, seller: User
 ) -> None:
     async with Tab(buyer) as b, Tab(seller) as s:
@@ -205,7 +209,6 @@ async def test_resuming_tells_how_far_the_other_is_and_whether_they_are_online(
         await b.expect("receipt", read_seq=1)
         await b.say("resume", since={talk.pk.hex: 1})
         assert (await b.expect("receipt"))["read_seq"] == 1
-        assert (await b.expect("presence"))["online"] is True
         await b.expect("resumed", seq=1)
 
 
@@ -242,7 +245,50 @@ async def test_twenty_drops_in_the_middle_of_a_talk_lose_and_repeat_nothing(
     assert known == [f"{drop}-{half}" for drop in range(20) for half in "ab"][:-1]
 
 
+# ---------------------------------------------------------------- who is here
+
+
+async def test_who_subscribes_is_told_when_somebody_they_talk_to_comes_and_goes(
+    talk: Conversation, buyer: User, seller: User, settings: Any
+) -> None:
+    settings.PRESENCE_LEASE_SECONDS, settings.PRESENCE_HEARTBEAT_SECONDS = 2, 0.5
+    async with Tab(buyer) as b:
+        await b.say("subscribe", conversations=[talk.pk.hex])
+        assert await b.expect("presence") == {"type": "presence", "user": seller.pk.hex, "online": False}
+        async with Tab(seller):
+            assert (await b.expect("presence"))["online"] is True
+        assert (await b.expect("presence"))["online"] is False
+        await b.say("subscribe", conversations=[])
+        async with Tab(seller):
+            assert await b.settle() == []
+    assert not presence()._watched
+
+
+async def test_nobody_learns_from_a_conversation_of_others_who_is_here(
+    talk: Conversation, stranger: User, seller: User
+) -> None:
+    async with Tab(stranger) as tab, Tab(seller):
+        await tab.say("subscribe", conversations=[talk.pk.hex, "0" * 32])
+        assert await tab.settle() == []
+
+
+async def test_what_is_said_to_everybody_reaches_every_page(buyer: User, staff: User) -> None:
+    async with Tab(buyer) as b, Tab(staff) as s:
+        await in_thread(group_send, [ALL_GROUP], {"type": "announcement", "texts": {}})
+        for tab in (b, s):
+            await tab.expect("announcement")
+
+
 # ---------------------------------------------------------------- sessions that end
+
+
+async def test_a_session_that_ended_while_redis_was_away_is_found_once_it_is_back(buyer: User) -> None:
+    async with Tab(buyer) as tab:
+        await in_thread(SessionStore(tab.session_key).delete)
+        layer = get_channel_layer()
+        assert isinstance(layer, ClusterChannelLayer)
+        layer._here()._tell_of_gap(layer.group_name(user_group(buyer.pk)).encode())
+        assert await tab.closes() == 4401
 
 
 async def test_suspending_somebody_closes_their_sockets(buyer: User, staff: User) -> None:

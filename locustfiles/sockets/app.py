@@ -8,6 +8,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path
 
+from accountsstore.events import ALL_GROUP, user_group
 from chat import frames
 from chat.consumers import FRAMES_AT_ONCE, FRAMES_PER_SECOND, STRIKES, STRIKES_SECONDS, Bucket, StoreConsumer
 
@@ -22,13 +23,12 @@ class RoomConsumer(StoreConsumer):
         self.is_open = True
         self.allowance = Bucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
         self.patience = Bucket(STRIKES / STRIKES_SECONDS, STRIKES)
-        for group in (f"user.{self.user_id.hex}", self.room, "all"):
-            await self.listening.join(group)
+        await self.listening.join(user_group(self.user_id), self.room, ALL_GROUP)
         self._say(frames.Welcome(user=self.user_id.hex))
 
     async def _answer(self, frame: Any) -> None:
         if isinstance(frame, frames.MessageSend):
-            group = "all" if frame.client_id.startswith("everybody") else self.room
+            group = ALL_GROUP if frame.client_id.startswith("everybody") else self.room
             said = {"type": "message.new", "sender": self.user_id.hex, "client_id": frame.client_id, "body": frame.body}
             await self.channel_layer.group_send(group, {"type": "deliver", "frame": said})
         else:

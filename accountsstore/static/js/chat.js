@@ -5,7 +5,8 @@ const RECEIPT_MS = 300;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_SHOWN_MS = 5_000;
 const OFFLINE_AFTER_MS = 1_500;
-const CATCH_UP_MS = 60_000;
+// Whatever was lost without anybody's notice is found after this.
+const CATCH_UP_MS = 300_000;
 const NEAR_END_PX = 160;
 
 const tell = (name, detail) => document.body.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
@@ -168,9 +169,9 @@ class Chat {
     if (atEnd) this.toEnd();
   }
 
-  /** Who writes or reads is online; when they no longer are, the next catching up tells. */
+  /** Who writes or reads is online, before the store says so. */
   otherIsHere(user) {
-    tell("store:presence", { conversation: this.id, user, online: true });
+    tell("store:presence", { user, online: true });
   }
 
   catchUp() {
@@ -269,6 +270,11 @@ const newId = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint
 const chats = new Map();
 let up = false;
 
+/** Have the store say who of those on the page comes and goes. */
+function subscribe() {
+  if (up && chats.size) send({ type: "subscribe", conversations: [...chats.keys()] });
+}
+
 function find() {
   for (const [id, chat] of chats) if (!chat.root.isConnected) chats.delete(id);
   for (const root of document.querySelectorAll("[data-chat]")) {
@@ -277,6 +283,7 @@ function find() {
     const chat = new Chat(root);
     chats.set(chat.id, chat);
     if (up) chat.onConnection(true);
+    subscribe();
   }
 }
 
@@ -293,7 +300,7 @@ on("store:presence", (frame) => {
 on("store:resumed", (frame) => of(frame)?.receipts());
 // More was missed than the socket carries. What is being written survives the reload.
 on("store:resync", (frame) => { if (of(frame)) location.reload(); });
-on("store:connection", (detail) => { up = detail.up; for (const chat of chats.values()) chat.onConnection(up); });
+on("store:connection", (detail) => { up = detail.up; subscribe(); for (const chat of chats.values()) chat.onConnection(up); });
 on("store:outbox.failed", ({ client_id, why }) => {
   for (const chat of chats.values()) { const line = chat.pendingLine(client_id); if (line) chat.setState(line, "failed", why); }
 });

@@ -233,7 +233,7 @@ class Heard:
     def deliver(self, payload: bytes) -> None:
         self.messages.append(message_of(payload))
 
-    def miss(self) -> None:
+    def miss(self, group: str) -> None:
         self.messages.append({"type": "missed"})
 
 
