@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
-from chat.models import Conversation, Message, Notification, Participant
+from chat.models import Block, Conversation, Message, Notification, Participant, Ticket
 from payments.models import Order
 
 PAGE_SIZE = 50
@@ -58,6 +58,24 @@ def messages_since(conversation_id: uuid.UUID, seq: int, limit: int) -> list[Mes
     return list(rows.order_by("seq").select_related("sender")[:limit])
 
 
+def newest_of_others(conversation: Conversation, user: User, seq: int | None = None) -> list[Message]:
+    """The newest messages that the other side wrote, at most ten, newest first; and number `seq` if it is another."""
+    page, _earlier = messages_before(conversation)
+    newest = [m for m in reversed(page) if m.sender_id not in (None, user.pk)][:10]
+    if seq is not None and all(m.seq != seq for m in newest):
+        chosen = Message.objects.filter(conversation=conversation, seq=seq).select_related("sender").first()
+        if chosen and chosen.sender_id not in (None, user.pk):
+            newest.append(chosen)
+    return newest
+
+
+def blocks_between(user: User, other: User) -> tuple[bool, bool]:
+    """Whether `user` has blocked `other`, and whether `other` has blocked `user`. One query."""
+    pair = [user.pk, other.pk]
+    blockers = set(Block.objects.filter(blocker__in=pair, blocked__in=pair).values_list("blocker", flat=True))
+    return user.pk in blockers, other.pk in blockers
+
+
 def talked(user: User) -> QuerySet[Participant]:
     """The person's places in conversations in which something was said. Sort them by CONVERSATION_ORDER."""
     return Participant.objects.filter(user=user, left_at=None, last_seq__gt=0)
@@ -71,6 +89,7 @@ class Row:
     mine: Participant
     other: User | None
     order: Order | None
+    ticket: Ticket | None
 
     @property
     def is_own(self) -> bool:
@@ -87,7 +106,7 @@ class Row:
 
 
 def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
-    """The rows of these places of one person: three queries for all of them."""
+    """The rows of these places of one person: three queries for all of them, four if there are tickets."""
     ids = [row.conversation_id for row in mine]
     conversations = Conversation.objects.in_bulk(ids)
     own = {row.pk for row in mine}
@@ -96,6 +115,8 @@ def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
         for person in Participant.objects.filter(conversation__in=ids).select_related("user")
         if person.pk not in own
     }
+    asked = [row.pk for row in conversations.values() if row.kind == Conversation.Kind.TICKET]
+    tickets = {t.conversation_id: t for t in Ticket.objects.filter(conversation__in=asked)} if asked else {}
     orders = Order.objects.in_bulk([order_id for row in conversations.values() if (order_id := row.order_id)])
     return [
         Row(
@@ -103,6 +124,7 @@ def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
             mine=row,
             other=others.get(row.conversation_id),
             order=orders.get(conversation.order_id) if conversation.order_id else None,
+            ticket=tickets.get(row.conversation_id),
         )
         for row in mine
         if (conversation := conversations.get(row.conversation_id))

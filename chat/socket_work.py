@@ -17,10 +17,11 @@ from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group, user_group
 from chat import frames
 from chat.errors import NotAMember
-from chat.models import Message, Participant
+from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
 from chat.presence import online_if_known
 from chat.selectors import membership, messages_since, others_in
+from chat.services.blocks import require_not_blocked
 from chat.services.messages import message_delivered, message_read, message_send
 
 # More than this was missed: the page is loaded again.
@@ -75,7 +76,10 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                     )
                 case frames.Typing():
                     mine = _joined(user, frame.conversation)
-                    return [user_group(person.user_id) for person in others_in(mine.conversation_id, user)]
+                    others = others_in(mine.conversation_id, user)
+                    if mine.conversation.kind == Conversation.Kind.DIRECT:
+                        require_not_blocked(user, [user, *(person.user for person in others)])
+                    return [user_group(person.user_id) for person in others]
                 case frames.Resume():
                     return [reply for known in frame.since.items() for reply in _resume(user, *known)]
         except StoreError as error:
