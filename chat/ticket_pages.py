@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 from accounts.models import User
@@ -52,9 +53,15 @@ def ticket_rows(user: User, tickets: Sequence[Ticket]) -> list[TicketRow]:
 
 
 def agents() -> list[User]:
-    """The members of staff who may answer tickets now, by name."""
-    staff = User.objects.filter(is_staff=True, status=User.Status.ACTIVE)[:STAFF_LIMIT]
-    return sorted((person for person in staff if person.has_perm(ANSWER)), key=lambda person: person.name.lower())
+    """The members of staff who may answer tickets, by name: five queries, however many there are."""
+    app, _dot, name = ANSWER.partition(".")
+    permission = Permission.objects.get(content_type__app_label=app, codename=name)
+    groups = Group.permissions.through.objects.filter(permission=permission).values_list("group", flat=True)
+    members = User.groups.through.objects.filter(group__in=list(groups)).values_list("user", flat=True)
+    named = User.user_permissions.through.objects.filter(permission=permission).values_list("user", flat=True)
+    may = Q(is_superuser=True) | Q(pk__in=[*members, *named])
+    staff = User.objects.filter(may, is_staff=True, status=User.Status.ACTIVE)[:STAFF_LIMIT]
+    return sorted(staff, key=lambda person: person.name.lower())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,16 +21,7 @@ from accountsstore.errors import StoreError
 from accountsstore.templatetags.store import time_left
 from chat.models import Ticket
 from chat.services.messages import BODY_MAX
-from chat.services.tickets import (
-    ticket_answer,
-    ticket_assign,
-    ticket_claim,
-    ticket_note_add,
-    ticket_priority_set,
-    ticket_release,
-    ticket_reopen,
-    ticket_resolve,
-)
+from chat.services.ticket_desk import ticket_answer, ticket_assign, ticket_claim, ticket_note_add, ticket_priority_set, ticket_release, ticket_reopen, ticket_resolve
 from chat.services.turns import ANSWER
 from chat.threads import seq_from
 from chat.ticket_pages import agents, desk_of
@@ -92,8 +83,6 @@ class ResolveForm(ActionForm):
         help_text=_("They go into the conversation. Empty marks it as solved without."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    # Of this showing of the form: sending it twice says it once.
-    client_id = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=lambda: uuid7().hex)
 
 
 @admin.register(Ticket)

@@ -20,7 +20,8 @@ from chat.services.conversations import conversation_direct, conversation_for_or
 from chat.services.messages import message_send
 from chat.services.missed import missed_messages_mail
 from chat.services.reports import message_report, report_claim, report_context_open, report_decide
-from chat.services.tickets import ticket_answer, ticket_open
+from chat.services.ticket_desk import ticket_answer
+from chat.services.tickets import ticket_open
 from chat.tests.factories import OrderFactory
 from chat.tests.test_messages import at_once
 

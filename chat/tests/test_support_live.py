@@ -14,7 +14,8 @@ from chat.services.blocks import block_set
 from chat.services.conversations import conversation_direct
 from chat.services.messages import message_send
 from chat.services.reports import message_report
-from chat.services.tickets import ticket_answer, ticket_note_add, ticket_open
+from chat.services.ticket_desk import ticket_answer, ticket_note_add
+from chat.services.tickets import ticket_open
 from chat.tests.conftest import wait_for
 from chat.tests.tabs import Tab
 

@@ -1,5 +1,6 @@
 """The pages of tickets, blocks, mutes and reports: the customer's, and the staff's."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from django.urls import reverse
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from chat.models import Block, Conversation, Message, MessageReport, Participant, Ticket, TicketNote
+from chat.selectors import unread_notifications
 from chat.services.blocks import block_set
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_send
 from chat.services.reports import message_report, report_claim
-from chat.services.tickets import ticket_answer, ticket_claim, ticket_note_add, ticket_open, ticket_resolve
+from chat.services.ticket_desk import ticket_answer, ticket_claim, ticket_note_add, ticket_resolve
+from chat.services.tickets import ticket_open
 from chat.tests.factories import OrderFactory
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +108,17 @@ def test_a_tickets_thread_names_the_store_and_never_who_answered(
     assert "It arrives today" in text
     assert "Answered" in text
     assert "It is solved" in text
+
+
+@pytest.mark.stack
+def test_who_opens_the_thread_has_read_the_notification_of_the_answer(
+    page: Client, ticket: Ticket, buyer: User, staff: User, run_jobs: Callable[[], None]
+) -> None:
+    ticket_answer(ticket=ticket, staff=staff, client_id="answer-0001", body="It arrives today")
+    run_jobs()
+    assert unread_notifications(buyer) == 1
+    page.get(ticket.get_absolute_url())
+    assert unread_notifications(buyer) == 0
 
 
 def test_a_strangers_ticket_does_not_exist(client: Client, ticket: Ticket, stranger: User) -> None:
@@ -269,11 +283,11 @@ def test_deeds_at_the_desk_go_through_the_services(desk: Client, ticket: Ticket,
     do("assign", to=second_staff.pk.hex)
     ticket.refresh_from_db()
     assert (ticket.assignee, ticket.priority) == (second_staff, 4)
-    do("resolve", words="", client_id="x")  # a colleague holds it
+    do("resolve", words="")  # a colleague holds it
     ticket.refresh_from_db()
     assert ticket.state == "open"
     do("assign", to=staff.pk.hex)
-    do("resolve", words="Done", client_id="answer-0001")
+    do("resolve", words="Done")
     ticket.refresh_from_db()
     assert ticket.state == "resolved"
     do("reopen")

@@ -16,19 +16,8 @@ from chat.errors import BadMessage, ConversationLocked, TicketConflict, TooManyT
 from chat.models import Conversation, Message, Notification, Participant, Ticket, TicketNote
 from chat.services.messages import message_read, message_send
 from chat.services.missed import missed_messages_mail
-from chat.services.tickets import (
-    ticket_answer,
-    ticket_assign,
-    ticket_claim,
-    ticket_note_add,
-    ticket_open,
-    ticket_priority_set,
-    ticket_release,
-    ticket_reopen,
-    ticket_resolve,
-    ticket_solve,
-    tickets_tick,
-)
+from chat.services.ticket_desk import ticket_answer, ticket_assign, ticket_claim, ticket_note_add, ticket_priority_set, ticket_release, ticket_reopen, ticket_resolve
+from chat.services.tickets import ticket_open, ticket_solve, tickets_tick
 from chat.tests.factories import OrderFactory
 from chat.tests.test_messages import at_once
 
@@ -263,10 +252,13 @@ def test_notes_of_staff_are_no_messages(ticket: Ticket, staff: User, buyer: User
 
 
 def test_a_solved_ticket_is_opened_again_by_writing(ticket: Ticket, staff: User) -> None:
-    ticket_resolve(ticket=ticket, staff=staff, words="It is credited now.", client_id="answer-0001")
+    ticket_resolve(ticket=ticket, staff=staff, words="It is credited now.")
+    with pytest.raises(TicketConflict):
+        ticket_resolve(ticket=fresh(ticket), staff=staff, words="It is credited now.")
     now = fresh(ticket)
     assert (now.state, now.is_overdue) == (S.RESOLVED, False)
     assert now.resolved_at
+    assert now.first_replied_at
     assert list(Message.objects.order_by("seq").values_list("body", flat=True)) == [
         "My deposit does not arrive.",
         "It is credited now.",

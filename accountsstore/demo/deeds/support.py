@@ -4,7 +4,8 @@ from accountsstore.demo.deeds.people import user_named
 from accountsstore.demo.made_up import made_up
 from chat.models import Ticket
 from chat.services.messages import message_send
-from chat.services.tickets import ticket_answer, ticket_note_add, ticket_open, ticket_resolve
+from chat.services.ticket_desk import ticket_answer, ticket_note_add, ticket_resolve
+from chat.services.tickets import ticket_open
 from payments.models import Order
 
 
