@@ -99,7 +99,9 @@ class MessageReportAdmin(StaffAdmin):
         label=_("Read around it"),
         permission=MODERATE,
         form=None,
-        question=_("These messages are private. That you read them is kept in the audit, with this report as the reason."),
+        question=_(
+            "These messages are private. That you read them is kept in the audit, with this report as the reason."
+        ),
         call=_read,
         shown=lambda report: report.state == S.OPEN,
         icon="visibility",
@@ -127,7 +129,9 @@ class MessageReportAdmin(StaffAdmin):
         danger=True,
     )
 
-    @display(description=_("State"), label={"open": "warning", "dismissed": "success", "warned": "info", "locked": "danger"})
+    @display(
+        description=_("State"), label={"open": "warning", "dismissed": "success", "warned": "info", "locked": "danger"}
+    )
     def state_label(self, report: MessageReport) -> tuple[str, str]:
         return report.state, report.get_state_display()
 

@@ -21,7 +21,16 @@ from accountsstore.errors import StoreError
 from accountsstore.templatetags.store import time_left
 from chat.models import Ticket
 from chat.services.messages import BODY_MAX
-from chat.services.ticket_desk import ticket_answer, ticket_assign, ticket_claim, ticket_note_add, ticket_priority_set, ticket_release, ticket_reopen, ticket_resolve
+from chat.services.ticket_desk import (
+    ticket_answer,
+    ticket_assign,
+    ticket_claim,
+    ticket_note_add,
+    ticket_priority_set,
+    ticket_release,
+    ticket_reopen,
+    ticket_resolve,
+)
 from chat.services.turns import ANSWER
 from chat.threads import seq_from
 from chat.ticket_pages import agents, desk_of

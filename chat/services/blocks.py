@@ -24,7 +24,8 @@ def require_not_blocked(user: User, people: Iterable[User]) -> None:
     for block in found:
         if block.blocker_id == user.pk:
             raise Blocked(
-                _("You have blocked %(name)s. Lift the block to write to them.") % {"name": by_id[block.blocked_id].name}
+                _("You have blocked %(name)s. Lift the block to write to them.")
+                % {"name": by_id[block.blocked_id].name}
             )
         if block.blocked_id == user.pk:
             raise Blocked(

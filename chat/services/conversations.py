@@ -53,9 +53,7 @@ def conversation_direct(*, user: User, other: User) -> Conversation:
         if not is_approved_seller(other) and not _have_an_order(user, other):
             raise NotReachable
         _count_start(user)
-    return _conversation_ensure(
-        kind=Conversation.Kind.DIRECT, subject=subject, title="", user_ids=[user.pk, other.pk]
-    )
+    return _conversation_ensure(kind=Conversation.Kind.DIRECT, subject=subject, title="", user_ids=[user.pk, other.pk])
 
 
 def _have_an_order(user: User, other: User) -> bool:

@@ -115,9 +115,7 @@ def ticket_answer(*, ticket: Ticket, staff: User, client_id: str, body: str) -> 
 
 
 def _sent(ticket: Ticket, staff: User, client_id: str) -> Message | None:
-    return Message.objects.filter(
-        conversation=ticket.conversation_id, dedupe_key=f"{staff.pk.hex}:{client_id}"
-    ).first()
+    return Message.objects.filter(conversation=ticket.conversation_id, dedupe_key=f"{staff.pk.hex}:{client_id}").first()
 
 
 @atomic

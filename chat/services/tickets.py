@@ -43,7 +43,11 @@ def ticket_open(*, user: User, topic: str, body: str, client_id: str, order: Ord
     if first := Ticket.objects.filter(opened_key=key).first():
         return first
     usage = get_usage(
-        None, group="ticket", key=lambda group, request: user.pk.hex, rate=f"{settings.TICKETS_PER_DAY}/d", increment=True
+        None,
+        group="ticket",
+        key=lambda group, request: user.pk.hex,
+        rate=f"{settings.TICKETS_PER_DAY}/d",
+        increment=True,
     )
     if usage is not None and usage["should_limit"]:
         raise TooManyTickets
@@ -86,9 +90,7 @@ def ticket_solve(*, ticket: Ticket, user: User) -> None:
     """The customer needs no more. Safe to repeat. Raises NotAllowed."""
     if ticket.user_id != user.pk:
         raise NotAllowed
-    if ticket_move(
-        ticket, Ticket.RUNNING, S.RESOLVED, resolved_at=timezone.now(), reply_due_at=None, is_overdue=False
-    ):
+    if ticket_move(ticket, Ticket.RUNNING, S.RESOLVED, resolved_at=timezone.now(), reply_due_at=None, is_overdue=False):
         ticket_line(ticket, "ticket_solve")
         ticket_told(ticket, "solve")
 

@@ -12,7 +12,15 @@ from accounts.models import AuditEvent, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.errors import Conflict, NotAllowed, StoreError
 from accountsstore.models import OutboxEvent, OutboxMail
-from chat.errors import AlreadyReported, Blocked, ConversationLocked, NotAMember, NotReachable, TooManyReports, TooManyStarts
+from chat.errors import (
+    AlreadyReported,
+    Blocked,
+    ConversationLocked,
+    NotAMember,
+    NotReachable,
+    TooManyReports,
+    TooManyStarts,
+)
 from chat.models import Block, Conversation, Message, MessageReport, Notification, Participant
 from chat.selectors import unread_messages
 from chat.services.blocks import block_lift, block_set
@@ -175,7 +183,9 @@ def test_a_report_keeps_the_words_and_staff_hear_of_it(report: MessageReport, bu
     assert report.body == "Pay me by gift card"
 
 
-def test_one_report_is_open_per_person_and_message(report: MessageReport, talk: Conversation, buyer: User, seller: User) -> None:
+def test_one_report_is_open_per_person_and_message(
+    report: MessageReport, talk: Conversation, buyer: User, seller: User
+) -> None:
     with pytest.raises(AlreadyReported):
         message_report(conversation=talk, reporter=buyer, reason="spam", text="", seq=1)
     assert message_report(conversation=talk, reporter=buyer, reason="spam", text="").message is None
@@ -242,7 +252,11 @@ def test_what_stands_around_it_is_read_with_a_claim_and_an_audit_row(
     report_claim(report=report, staff=staff)
     report_context_open(report=report, staff=staff)
     [row] = AuditEvent.objects.all()
-    assert (row.actor, row.action, row.subject) == (staff, "conversation.read", f"conversation:{report.conversation_id.hex}")
+    assert (row.actor, row.action, row.subject) == (
+        staff,
+        "conversation.read",
+        f"conversation:{report.conversation_id.hex}",
+    )
     assert "Asks to pay" in row.reason
     with pytest.raises(Conflict):
         report_context_open(report=report, staff=second_staff)

@@ -16,7 +16,16 @@ from chat.errors import BadMessage, ConversationLocked, TicketConflict, TooManyT
 from chat.models import Conversation, Message, Notification, Participant, Ticket, TicketNote
 from chat.services.messages import message_read, message_send
 from chat.services.missed import missed_messages_mail
-from chat.services.ticket_desk import ticket_answer, ticket_assign, ticket_claim, ticket_note_add, ticket_priority_set, ticket_release, ticket_reopen, ticket_resolve
+from chat.services.ticket_desk import (
+    ticket_answer,
+    ticket_assign,
+    ticket_claim,
+    ticket_note_add,
+    ticket_priority_set,
+    ticket_release,
+    ticket_reopen,
+    ticket_resolve,
+)
 from chat.services.tickets import ticket_open, ticket_solve, tickets_tick
 from chat.tests.factories import OrderFactory
 from chat.tests.test_messages import at_once
@@ -101,7 +110,9 @@ def test_a_ticket_is_about_an_order_of_ones_own_only(buyer: User, seller: User, 
         ask(stranger, order=order)
 
 
-@pytest.mark.parametrize(("topic", "body", "field"), [("bribe", "x", "topic"), ("money", " \n", "body"), ("money", "x" * 4001, "body")])
+@pytest.mark.parametrize(
+    ("topic", "body", "field"), [("bribe", "x", "topic"), ("money", " \n", "body"), ("money", "x" * 4001, "body")]
+)
 def test_a_faulty_question_opens_nothing(buyer: User, topic: str, body: str, field: str) -> None:
     with pytest.raises(StoreError) as refused:
         ticket_open(user=buyer, topic=topic, body=body, client_id="ask-000001")

@@ -7,7 +7,11 @@ from accountsstore.demo.stories.usual import Story, hours, minutes
 def a_sign_in_is_explained() -> Story:
     ticket = ask("salma", "account", "I changed my phone. How do I get the sign-in codes on the new one?")
     yield hours(2)
-    answer(ticket, "ines", "Sign in with a recovery code, then set it up again under Security. The old phone stops at once.")
+    answer(
+        ticket,
+        "ines",
+        "Sign in with a recovery code, then set it up again under Security. The old phone stops at once.",
+    )
     yield hours(1)
     write_again(ticket, "That worked, thank you.")
     yield minutes(20)
@@ -17,7 +21,11 @@ def a_sign_in_is_explained() -> Story:
 def a_deposit_is_looked_for() -> Story:
     ticket = ask("salma", "money", "I sent my deposit by instant transfer two hours ago. Do you see it already?")
     yield minutes(50)
-    note(ticket, "ines", "The bank shows it under another name. Compared with the receipt: it is the same sum and minute.")
+    note(
+        ticket,
+        "ines",
+        "The bank shows it under another name. Compared with the receipt: it is the same sum and minute.",
+    )
     answer(ticket, "ines", "We see a transfer of that sum. Is the account in the name of your company?")
 
 
