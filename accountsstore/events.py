@@ -124,6 +124,28 @@ class Receipt(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TicketChanged(Event):
+    """Something happened to a support ticket, which is in `state` now: also for the staff who answer tickets.
+    `happening` is open, write, answer, claim, release, priority, note, resolve, solve, reopen, overdue or close."""
+
+    type: ClassVar[str] = "ticket.changed"
+    ticket: str
+    number: str
+    conversation: str
+    state: str
+    happening: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MessageReportChanged(Event):
+    """A report of a message came in, was claimed or decided: for the staff who decide them."""
+
+    type: ClassVar[str] = "message_report.changed"
+    report: str
+    state: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class NotificationNew(Event):
     """Something new in the receiver's notifications, in their language; `unread` is how many there are now."""
 

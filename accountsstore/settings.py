@@ -69,6 +69,14 @@ DEPOSIT_MIN_MINOR = env.int("DEPOSIT_MIN_MINOR", default=500)
 DEPOSIT_MAX_MINOR = env.int("DEPOSIT_MAX_MINOR", default=10_000_000)
 DEPOSIT_REVIEW_HOURS = env.int("DEPOSIT_REVIEW_HOURS", default=12)
 DEPOSIT_CLAIM_MINUTES = env.int("DEPOSIT_CLAIM_MINUTES", default=15)
+# Support tickets: within how long staff promise an answer, how long a solved one is open again by writing in it, and
+# how many of them a person opens in a day.
+TICKET_REPLY_HOURS = env.int("TICKET_REPLY_HOURS", default=24)
+TICKET_REOPEN_DAYS = env.int("TICKET_REOPEN_DAYS", default=7)
+TICKETS_PER_DAY = env.int("TICKETS_PER_DAY", default=10)
+# New direct conversations that a person begins in a day, and that an account of its first day does.
+DIRECT_STARTS_PER_DAY = env.int("DIRECT_STARTS_PER_DAY", default=20)
+DIRECT_STARTS_FIRST_DAY = env.int("DIRECT_STARTS_FIRST_DAY", default=5)
 WITHDRAWAL_MIN_MINOR = env.int("WITHDRAWAL_MIN_MINOR", default=1_000)
 PAYOUT_COOL_OFF_HOURS = env.int("PAYOUT_COOL_OFF_HOURS", default=0 if DEBUG or TESTING else 24)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 1024 * 1024)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, SellerApplication, User
 from accountsstore.staff_deeds import deed_words
-from chat.models import Conversation
+from chat.models import Conversation, MessageReport, Ticket
 from listings.models import Category, Listing, ListingReport
 from payments.models import (
     Approval,
@@ -56,6 +56,13 @@ class Queue:
 
 
 QUEUES = (
+    Queue(
+        title=_("Support tickets"),
+        icon="support_agent",
+        model=Ticket,
+        query={"state__in": "open,waiting_staff"},
+        waiting=lambda: Ticket.objects.filter(state__in=Ticket.WAITING),
+    ),
     Queue(
         title=_("Deposits"),
         icon="account_balance_wallet",
@@ -104,6 +111,13 @@ QUEUES = (
         model=ListingReport,
         query={"state__exact": "open"},
         waiting=lambda: ListingReport.objects.filter(state="open"),
+    ),
+    Queue(
+        title=_("Reported messages"),
+        icon="report",
+        model=MessageReport,
+        query={"state__exact": "open"},
+        waiting=lambda: MessageReport.objects.filter(state="open"),
     ),
     Queue(
         title=_("Second approvals"),

@@ -31,3 +31,43 @@ class PersonAway(Conflict):
 class NoSelfTalk(StoreError):
     code = "no_self_talk"
     message = _("You cannot write to yourself.")
+
+
+class Blocked(NotAllowed):
+    """One of the two does not want to hear from the other."""
+
+    code = "blocked"
+
+
+class NotReachable(NotAllowed):
+    """A stranger who does not sell: nobody may begin a conversation with them."""
+
+    code = "not_reachable"
+    message = _("You can write to sellers, and to people whom you have an order with.")
+
+
+class TooManyStarts(StoreError):
+    code = "too_many_starts"
+    http_status = 429
+    message = _("You have begun many conversations today. Go on with those, or come back tomorrow.")
+
+
+class TicketConflict(Conflict):
+    code = "ticket_conflict"
+
+
+class TooManyTickets(StoreError):
+    code = "too_many_tickets"
+    http_status = 429
+    message = _("You have opened many tickets today. Write into one of them, or come back tomorrow.")
+
+
+class AlreadyReported(Conflict):
+    code = "already_reported"
+    message = _("You have reported this already. Staff look at it.")
+
+
+class TooManyReports(StoreError):
+    code = "too_many_reports"
+    http_status = 429
+    message = _("You have sent many reports. Try again in an hour, or write to support.")

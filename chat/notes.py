@@ -30,6 +30,21 @@ ORDER_NOTES: dict[str, Promise] = {
 }
 
 
+# What happens to a support ticket.
+TICKET_NOTES: dict[str, Promise] = {
+    "ticket_resolve": _("Staff marked this as solved. If it is not, just write again."),
+    "ticket_solve": _("Marked as solved. If something is left, just write again."),
+    "ticket_reopen": _("Staff opened this again."),
+}
+
+# What staff decide about what people write.
+CONDUCT_NOTES: dict[str, Promise] = {
+    "conversation_locked": _("Staff have closed this conversation after a report."),
+}
+
+NOTES = ORDER_NOTES | TICKET_NOTES | CONDUCT_NOTES
+
+
 def note_text(key: str) -> str:
     """The line in the language that is active. A key of an earlier version reads as a neutral line."""
-    return str(ORDER_NOTES.get(key, _("The order changed.")))
+    return str(NOTES.get(key, _("The order changed.")))

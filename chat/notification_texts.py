@@ -182,6 +182,45 @@ KINDS: dict[str, Kind] = {
         "money",
         "order_news",
     ),
+    # ------------------------------------------------------------ support and conduct
+    # No mail of their own: the mail about missed messages tells of an answer, once.
+    "ticket.answered": Kind(
+        _("Staff answered: %(number)s"),
+        _("Staff answered your ticket %(number)s."),
+        "messages",
+    ),
+    "ticket.resolved": Kind(
+        _("Solved: %(number)s"),
+        _("Staff marked your ticket %(number)s as solved. If it is not, write in it again."),
+        "messages",
+    ),
+    "report.dismissed": Kind(
+        _("Your report was looked at"),
+        _("Staff looked at what you reported about %(name)s and saw nothing against the rules. You can block %(name)s."),
+        "account",
+    ),
+    "report.warned": Kind(
+        _("Your report was looked at"),
+        _("Staff looked at what you reported about %(name)s and warned them. Thank you."),
+        "account",
+    ),
+    "report.locked": Kind(
+        _("Your report was looked at"),
+        _("Staff looked at what you reported about %(name)s and closed the conversation. Thank you."),
+        "account",
+    ),
+    "conduct.warned": Kind(
+        _("A warning about what you wrote"),
+        _("Staff warn you because of what you wrote in a conversation: %(reason)s"),
+        "account",
+        "conduct_warned",
+    ),
+    "conduct.locked": Kind(
+        _("A conversation was closed"),
+        _("Staff closed your conversation with %(name)s: %(reason)s"),
+        "account",
+        "conduct_warned",
+    ),
     # ------------------------------------------------------------ deadlines
     "deadline.deliver": Kind(
         _("Deliver by %(due)s: %(title)s"),

@@ -4,10 +4,10 @@ import dataclasses
 import uuid
 from collections.abc import Collection, Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from chat.models import Conversation, Message, Notification, Participant
+from chat.models import Block, Conversation, Message, Notification, Participant, Ticket
 from payments.models import Order
 
 PAGE_SIZE = 50
@@ -44,10 +44,13 @@ def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
 
 
 def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Everybody else in those of the conversations that the user is in. Two queries."""
+    """Everybody else in those of the conversations that the user is in; nobody with a block between them. Three
+    queries."""
     rows = Participant.objects.filter(left_at=None)
     joined = list(rows.filter(user=user, conversation_id__in=conversation_ids).values_list("conversation_id", flat=True))
-    return set(rows.filter(conversation_id__in=joined).exclude(user=user).values_list("user_id", flat=True))
+    others = set(rows.filter(conversation_id__in=joined).exclude(user=user).values_list("user_id", flat=True))
+    blocks = Block.objects.filter(Q(blocker=user, blocked__in=others) | Q(blocker__in=others, blocked=user))
+    return others - {block.blocker_id for block in blocks} - {block.blocked_id for block in blocks}
 
 
 def messages_before(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:
@@ -65,6 +68,24 @@ def messages_since(conversation_id: uuid.UUID, seq: int, limit: int) -> list[Mes
     return list(rows.order_by("seq").select_related("sender")[:limit])
 
 
+def newest_of_others(conversation: Conversation, user: User, seq: int | None = None) -> list[Message]:
+    """The newest messages that the other side wrote, at most ten, newest first; and number `seq` if it is another."""
+    page, _earlier = messages_before(conversation)
+    newest = [m for m in reversed(page) if m.sender_id not in (None, user.pk)][:10]
+    if seq is not None and all(m.seq != seq for m in newest):
+        chosen = Message.objects.filter(conversation=conversation, seq=seq).select_related("sender").first()
+        if chosen and chosen.sender_id not in (None, user.pk):
+            newest.append(chosen)
+    return newest
+
+
+def blocks_between(user: User, other: User) -> tuple[bool, bool]:
+    """Whether `user` has blocked `other`, and whether `other` has blocked `user`. One query."""
+    pair = [user.pk, other.pk]
+    blockers = set(Block.objects.filter(blocker__in=pair, blocked__in=pair).values_list("blocker", flat=True))
+    return user.pk in blockers, other.pk in blockers
+
+
 def talked(user: User) -> QuerySet[Participant]:
     """The person's places in conversations in which something was said. Sort them by CONVERSATION_ORDER."""
     return Participant.objects.filter(user=user, left_at=None, last_seq__gt=0)
@@ -78,6 +99,7 @@ class Row:
     mine: Participant
     other: User | None
     order: Order | None
+    ticket: Ticket | None
 
     @property
     def is_own(self) -> bool:
@@ -94,7 +116,7 @@ class Row:
 
 
 def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
-    """The rows of these places of one person: three queries for all of them."""
+    """The rows of these places of one person: three queries for all of them, four if there are tickets."""
     ids = [row.conversation_id for row in mine]
     conversations = Conversation.objects.in_bulk(ids)
     own = {row.pk for row in mine}
@@ -103,6 +125,8 @@ def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
         for person in Participant.objects.filter(conversation__in=ids).select_related("user")
         if person.pk not in own
     }
+    asked = [row.pk for row in conversations.values() if row.kind == Conversation.Kind.TICKET]
+    tickets = {t.conversation_id: t for t in Ticket.objects.filter(conversation__in=asked)} if asked else {}
     orders = Order.objects.in_bulk([order_id for row in conversations.values() if (order_id := row.order_id)])
     return [
         Row(
@@ -110,6 +134,7 @@ def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
             mine=row,
             other=others.get(row.conversation_id),
             order=orders.get(conversation.order_id) if conversation.order_id else None,
+            ticket=tickets.get(row.conversation_id),
         )
         for row in mine
         if (conversation := conversations.get(row.conversation_id))

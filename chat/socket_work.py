@@ -87,7 +87,7 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
 
 
 def others(scope: dict[str, Any], conversations: list[str]) -> set[uuid.UUID]:
-    """Everybody else in those of the conversations that the person is in."""
+    """Everybody else in those of the conversations that the person is in, but who has blocked them or is blocked."""
     return people_with(scope["user"], [uuid.UUID(conversation) for conversation in conversations])
 
 

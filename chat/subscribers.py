@@ -11,12 +11,14 @@ from accountsstore.events import (
     DeadlineNear,
     DepositChanged,
     ListingChanged,
+    MessageReportChanged,
     OrderChanged,
     SellerChanged,
+    TicketChanged,
     WithdrawalChanged,
 )
 from accountsstore.outbox import subscriber
-from chat.models import Message
+from chat.models import Message, MessageReport, Ticket
 from chat.notes import ORDER_NOTES
 from chat.notification_texts import KINDS
 from chat.services.conversations import conversation_for_order
@@ -222,3 +224,44 @@ def listing_told(event: ListingChanged, at: datetime.datetime) -> None:
         url=reverse("listings:desk_listings"),
         dedupe_key=f"listing:{listing.pk.hex}:{event.state}:{_stamp(at)}",
     )
+
+
+# ---------------------------------------------------------------- support and reports
+
+
+@subscriber(TicketChanged)
+def ticket_news(event: TicketChanged, at: datetime.datetime) -> None:
+    kind = {"answer": "ticket.answered", "resolve": "ticket.resolved"}.get(event.happening)
+    if kind is None:
+        return
+    ticket = Ticket.objects.select_related("user").get(pk=event.ticket)
+    notification_create(
+        user=ticket.user,
+        kind=kind,
+        params={"number": ticket.number},
+        url=ticket.get_absolute_url(),
+        dedupe_key=f"ticket:{ticket.pk.hex}:{event.happening}:{_stamp(at)}",
+    )
+
+
+@subscriber(MessageReportChanged)
+def report_told(event: MessageReportChanged, at: datetime.datetime) -> None:
+    """The reporter hears the outcome, never who decided; who was warned reads why, never who reported."""
+    if event.state == MessageReport.State.OPEN:
+        return
+    report = MessageReport.objects.select_related("reporter", "reported", "conversation").get(pk=event.report)
+    notification_create(
+        user=report.reporter,
+        kind=f"report.{report.state}",
+        params={"name": report.reported.name},
+        url=report.conversation.get_absolute_url(),
+        dedupe_key=f"report:{report.pk.hex}:reporter",
+    )
+    if f"conduct.{report.state}" in KINDS:
+        notification_create(
+            user=report.reported,
+            kind=f"conduct.{report.state}",
+            params={"name": report.reporter.name, "reason": report.decision},
+            url=reverse("payments:rules"),
+            dedupe_key=f"report:{report.pk.hex}:reported",
+        )

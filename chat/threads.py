@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accountsstore.db import uuid7
 from accountsstore.money import format_minor
-from chat.models import Conversation, Message, Participant
+from chat.models import Conversation, Message, Participant, Ticket
 from chat.notes import note_text
 from chat.presence import online_if_known
-from chat.selectors import messages_before, others_in
+from chat.selectors import blocks_between, messages_before, others_in
+from chat.ticket_pages import ticket_of
 from payments.models import Order
 from payments.states import HELD
 
@@ -49,7 +50,11 @@ class Thread:
     # The page shows an earlier part, not the newest messages.
     is_past: bool
     order: Order | None
+    ticket: Ticket | None
     is_other_online: bool
+    # Whether the person has blocked the other side, and the other side the person.
+    has_blocked: bool
+    is_blocked: bool
     time_zone: str
     # The form's id of the next message, so that a double click sends once.
     client_id: str
@@ -67,10 +72,16 @@ class Thread:
     @property
     def why_closed(self) -> str:
         """Why nothing can be written; empty when it can."""
+        if self.ticket and self.ticket.state == Ticket.State.CLOSED:
+            return _("This ticket is closed. If you need us again, open a new one.")
         if self.conversation.is_locked:
             return _("Staff have closed this conversation. You can read it, but nothing new can be written.")
         if self.other and not self.other.user.is_active:
             return _("%(name)s cannot receive messages right now.") % {"name": self.name}
+        if self.conversation.kind == Conversation.Kind.DIRECT and self.has_blocked:
+            return _("You have blocked %(name)s. Lift the block to write to them.") % {"name": self.name}
+        if self.conversation.kind == Conversation.Kind.DIRECT and self.is_blocked:
+            return _("%(name)s does not want to hear from you outside orders.") % {"name": self.name}
         return ""
 
     @property
@@ -83,10 +94,11 @@ class Thread:
 
 
 def thread_of(mine: Participant, user: User, before: int | None = None) -> Thread:
-    """The newest messages, or those before number `before`, with everything around them. Six queries."""
+    """The newest messages, or those before number `before`, with everything around them. At most eight queries."""
     conversation = mine.conversation
     others = others_in(conversation.pk, user)
     other = others[0] if others else None
+    has_blocked, is_blocked = blocks_between(user, other.user) if other else (False, False)
     found, has_earlier = messages_before(conversation, before)
     return Thread(
         conversation=conversation,
@@ -96,7 +108,10 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
         earlier=found[0].seq if has_earlier else 0,
         is_past=before is not None and before <= mine.last_seq,
         order=Order.objects.filter(pk=conversation.order_id).first() if conversation.order_id else None,
-        is_other_online=bool(other and online_if_known([other.user_id])),
+        ticket=ticket_of(conversation),
+        is_other_online=bool(other and not is_blocked and online_if_known([other.user_id])),
+        has_blocked=has_blocked,
+        is_blocked=is_blocked,
         time_zone=settings.STORE_TIME_ZONE,
         client_id=uuid7().hex,
     )

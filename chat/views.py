@@ -23,7 +23,13 @@ from chat.models import Notification, Participant
 from chat.notification_texts import MUTABLE, TOPICS, notification_text
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_read, message_send
-from chat.services.notifications import muted_topics, notification_read, notifications_read, preferences_set
+from chat.services.notifications import (
+    muted_topics,
+    notification_read,
+    notifications_read,
+    notifications_read_about,
+    preferences_set,
+)
 from chat.threads import seq_from, thread_of
 from payments.models import Order
 from payments.selectors import order_for
@@ -68,6 +74,8 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
     thread = thread_of(mine, request.user, seq_from(request.GET.get("before", "")))
     if not thread.is_past:
         message_read(conversation=mine.conversation, user=request.user, seq=thread.last_seq)
+        if thread.ticket:
+            notifications_read_about(user=request.user, url=mine.conversation.get_absolute_url())
     return render(request, "chat/conversation.html", _list_context(request) | {"thread": thread})
 
 

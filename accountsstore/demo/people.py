@@ -34,8 +34,8 @@ OWNER = Person("marta", "Marta Vell", 90)
 
 # username → the groups of `manage.py bootstrap` they are in. Money out needs both of them.
 STAFF = {
-    Person("ines", "Ines Duarte", 89): ("Reviewers", "Payouts", "Disputes", "Moderators", "Auditors"),
-    Person("jonas", "Jonas Brandt", 89): ("Reviewers", "Treasury", "Disputes", "Catalogue", "Auditors"),
+    Person("ines", "Ines Duarte", 89): ("Reviewers", "Payouts", "Disputes", "Moderators", "Support", "Auditors"),
+    Person("jonas", "Jonas Brandt", 89): ("Reviewers", "Treasury", "Disputes", "Catalogue", "Support", "Auditors"),
 }
 
 SELLERS = (

@@ -153,10 +153,12 @@ LOOKS = {
     "draft": ("open", "pencil"),
     "suspended": ("fight", "no-symbol"),
     "restricted": ("turn", "no-symbol"),
+    "waiting_user": ("turn", "chat-bubble-left-right"),
+    "resolved": ("done", "check-circle"),
 } | {
     state: look
     for states, look in (
-        (("requested", "submitted", "applied"), ("open", "clock")),
+        (("requested", "submitted", "applied", "open", "waiting_staff"), ("open", "clock")),
         (("under_review",), ("held", "magnifying-glass")),
         (("sent",), ("held", "paper-airplane")),
         (("approved", "released", "settled", "active"), ("done", "check-circle")),

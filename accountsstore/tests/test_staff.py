@@ -46,7 +46,7 @@ def test_every_list_of_the_menu_has_an_admin() -> None:
 @pytest.mark.django_db
 def test_what_waits_is_counted_on_the_desk_and_in_the_menu(client: Client, staff: User, buyer: User) -> None:
     client.force_login(staff)
-    assert client.get(reverse("admin:index")).context["queues"][3]["count"] == ""
+    assert client.get(reverse("admin:index")).context["queues"][4]["count"] == ""
     seller_apply(user=buyer, legal_name="Amal Haddad", country="Jordan", sells="Licences.")
     answer = client.get(reverse("admin:index"))
     found = {str(queue["title"]): queue["count"] for queue in answer.context["queues"]}

@@ -19,6 +19,8 @@ from accountsstore.outbox import publish
 from chat.errors import BadMessage, ConversationLocked, NotAMember, PersonAway
 from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
+from chat.services.blocks import require_not_blocked
+from chat.services.turns import customer_wrote
 
 BODY_MAX = 4000
 PREVIEW_MAX = 140
@@ -32,7 +34,7 @@ def message_send(*, conversation: Conversation, sender: User, client_id: str, bo
     """Write `body` (1 to 4000 characters after trimming) into the conversation and tell both sides.
 
     Safe to repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the
-    body. Raises NotAMember, ConversationLocked, PersonAway, BadMessage. Call it outside a transaction.
+    body. Raises NotAMember, ConversationLocked, PersonAway, Blocked, BadMessage. Call it outside a transaction.
     """
     if not CLIENT_ID.fullmatch(client_id):
         raise BadMessage(_("The message has no valid id. Load the page again."))
@@ -70,6 +72,8 @@ def _message_send(*, conversation: Conversation, sender: User, key: str, body: s
         return first
     people = _people(conversation)
     sender = _require_talking(people, sender)
+    if conversation.kind == Conversation.Kind.DIRECT:
+        require_not_blocked(sender, [person.user for person in people])
     if not Conversation.objects.filter(pk=conversation.pk, is_locked=False).update(last_seq=F("last_seq") + 1):
         raise ConversationLocked
     message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body)
@@ -81,6 +85,8 @@ def _message_send(*, conversation: Conversation, sender: User, key: str, body: s
         conversation=conversation, left_at=None, mail_due_at=None, mailed_seq__lte=F("read_seq")
     ).exclude(user=sender).update(mail_due_at=message.created_at + MISSED_AFTER)
     _publish_new(message, [person.user_id for person in people], sender=sender, body=body)
+    if conversation.kind == Conversation.Kind.TICKET:
+        customer_wrote(message)
     return message
 
 
@@ -167,6 +173,23 @@ def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -
             text = note_text(note)
         _copy_to_lists(message, Participant.objects.filter(pk=person.pk), text)
         _publish_new(message, [person.user_id], sender=None, body=text)
+    return message
+
+
+@atomic
+def store_message(*, conversation: Conversation, author: User, client_id: str, body: str) -> Message:
+    """What a member of staff writes in the name of the store: the customer sees the store's name, the row remembers
+    the author (`Message.author_id`). `body` as `clean_body` gives it.
+
+    For services that have checked who may; inside their transaction, which an id that was used before ends.
+    """
+    Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
+    key = f"{author.pk.hex}:{client_id}"
+    message = _append(conversation, sender=None, key=key, kind=Message.Kind.TEXT, body=body)
+    people = Participant.objects.filter(conversation=conversation, left_at=None)
+    _copy_to_lists(message, people, body)
+    people.filter(mail_due_at=None, mailed_seq__lte=F("read_seq")).update(mail_due_at=message.created_at + MISSED_AFTER)
+    _publish_new(message, people.values_list("user_id", flat=True), sender=None, body=body)
     return message
 
 

@@ -8,7 +8,7 @@ from django.db.models import F
 
 from accountsstore.db import atomic
 from accountsstore.mail import mail_queue
-from chat.models import Participant
+from chat.models import Conversation, Participant
 from chat.presence import online
 from chat.selectors import others_in
 from chat.services.messages import MISSED_AFTER
@@ -48,7 +48,8 @@ def _missed_mail(*, person: Participant) -> int:
         return 0
     mine = Participant.objects.select_related("conversation").get(pk=person.pk)
     others = others_in(mine.conversation_id, user)
-    if mine.unread == 0 or not others:
+    from_store = mine.conversation.kind == Conversation.Kind.TICKET
+    if mine.unread == 0 or mine.is_muted or not (others or from_store):
         return 0
     # The words stay in the store: people send each other what does not belong into a mailbox.
     mail_queue(
@@ -56,7 +57,7 @@ def _missed_mail(*, person: Participant) -> int:
         template="message_missed",
         context={
             "name": user.name,
-            "sender": others[0].user.name,
+            "sender": settings.STORE_NAME if from_store else others[0].user.name,
             "title": mine.conversation.title,
             "count": mine.unread,
             "url": settings.STORE_URL + mine.conversation.get_absolute_url(),

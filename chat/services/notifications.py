@@ -74,6 +74,12 @@ def notification_read(*, user: User, notification: Notification) -> None:
 
 
 @atomic
+def notifications_read_about(*, user: User, url: str) -> None:
+    """The person has opened the page at `url`: what told of it is read. Safe to repeat."""
+    Notification.objects.filter(user=user, is_read=False, url=url).update(is_read=True)
+
+
+@atomic
 def notifications_read(*, user: User) -> None:
     """Everything so far counts as read. Safe to repeat."""
     Notification.objects.filter(user=user, is_read=False).update(is_read=True)

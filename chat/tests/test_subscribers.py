@@ -288,6 +288,7 @@ def test_mails_do_not_escape_what_people_typed(buyer: User, seller: User, run_jo
 
 
 PARAMS: dict[str, Any] = {
+    "name": "N",
     "title": "T",
     "number": "AS-1",
     "buyer": "B",

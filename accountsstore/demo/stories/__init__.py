@@ -1,6 +1,6 @@
 """What happened in the demo store. Each story begins some days before today and is told at its own pace."""
 
-from accountsstore.demo.stories import history, money, opening, today, unusual
+from accountsstore.demo.stories import history, money, opening, support, today, unusual
 from accountsstore.demo.stories.usual import Story
 
 
@@ -11,5 +11,6 @@ def all_stories() -> list[tuple[float, Story]]:
         *history.stories(),
         *unusual.stories(),
         *money.stories(),
+        *support.stories(),
         *today.stories(),
     ]

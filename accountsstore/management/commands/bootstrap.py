@@ -23,7 +23,8 @@ GROUPS = {
     "Payouts": ["payments.approve_withdrawal"],
     "Treasury": ["payments.send_withdrawal", "payments.reverse_deposit"],
     "Disputes": ["payments.decide_dispute", "payments.release_early", "chat.read_conversation"],
-    "Moderators": ["listings.moderate_listing", "accounts.suspend_user"],
+    "Moderators": ["listings.moderate_listing", "chat.moderate_message", "accounts.suspend_user"],
+    "Support": ["chat.answer_ticket"],
     "Catalogue": [
         *(f"listings.{verb}_category" for verb in ("view", "add", "change")),
         *(f"listings.{verb}_categoryfield" for verb in ("view", "add", "change", "delete")),

@@ -9,20 +9,7 @@ const PRESSED = "a[x-on\\:click]:not([href]), .cursor-pointer[x-on\\:click]:not(
 
 document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("main")?.setAttribute("role", "main");
-  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
-    // Its text is the name of a drawing.
-    icon.setAttribute("aria-hidden", "true");
-    icon.classList.toggle("desk-flip", POINTING.has(icon.textContent.trim()));
-  }
-  for (const element of document.querySelectorAll(PRESSED)) {
-    element.setAttribute("role", "button");
-    element.tabIndex = 0;
-    element.addEventListener("keydown", (event) => {
-      if (event.target !== element || (event.key !== "Enter" && event.key !== " ")) return;
-      event.preventDefault();
-      element.click();
-    });
-  }
+  improve(document);
   // Before SimpleBar makes regions of them, all with one name.
   const title = document.querySelector("h1")?.textContent ?? "";
   const site = document.querySelector("#nav-sidebar")?.textContent ?? "";
@@ -31,3 +18,23 @@ document.addEventListener("DOMContentLoaded", () => {
     box.setAttribute("data-simplebar-aria-label", name.trim().split("\n")[0].trim());
   }
 });
+
+// A part of the page that was drawn anew (desk_live.js).
+document.addEventListener("desk:drawn", (event) => improve(event.target));
+
+function improve(root) {
+  for (const icon of root.querySelectorAll(".material-symbols-outlined")) {
+    // Its text is the name of a drawing.
+    icon.setAttribute("aria-hidden", "true");
+    icon.classList.toggle("desk-flip", POINTING.has(icon.textContent.trim()));
+  }
+  for (const element of root.querySelectorAll(PRESSED)) {
+    element.setAttribute("role", "button");
+    element.tabIndex = 0;
+    element.addEventListener("keydown", (event) => {
+      if (event.target !== element || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      element.click();
+    });
+  }
+}

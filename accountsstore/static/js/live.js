@@ -42,7 +42,8 @@ on("store:message.new", (event) => {
 on("store:receipt", (event) => { if (event.detail.user === me && shown("messages")) soon(); });
 on("store:notification.new", (event) => {
   show("notifications", event.detail.unread);
-  tell("store:toast", { text: event.detail.text });
+  // Who looks at what it is about sees it there.
+  if (event.detail.url !== location.pathname) tell("store:toast", { text: event.detail.text });
 });
 on("store:order.changed", soon);
 on("store:wallet.changed", soon);

@@ -1,4 +1,4 @@
-"""Talk: conversations, messages, notifications."""
+"""Conversations, their messages, and what people are notified of."""
 
 import uuid
 from typing import ClassVar
@@ -20,7 +20,7 @@ class Conversation(Row):
         TICKET = "ticket", _("Support")
 
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
-    # "order:<id>", "direct:<smaller user id>:<larger>", "listing:<id>:<buyer>": one conversation each.
+    # "order:<id>", "direct:<smaller user id>:<larger>", "ticket:<id>": one conversation each.
     subject = models.CharField(max_length=120, unique=True)
     title = models.CharField(max_length=120, blank=True)
     is_locked = models.BooleanField(_("closed to new messages"), default=False)
@@ -64,6 +64,8 @@ class Participant(Row):
     # When unread messages are mailed about, and the last one that a mail told of: one mail until they are read.
     mail_due_at = models.DateTimeField(null=True, blank=True)
     mailed_seq = models.PositiveBigIntegerField(default=0)
+    # The person wants no mail about this conversation. It is counted all the same.
+    is_muted = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["conversation", "user"], name="participant_once")]
@@ -112,6 +114,12 @@ class Message(Row):
     @property
     def client_id(self) -> str:
         return self.dedupe_key.partition(":")[2]
+
+    @property
+    def author_id(self) -> uuid.UUID | None:
+        """Who wrote it, also where the store is named as the sender; None for the store's own lines."""
+        author = self.dedupe_key.partition(":")[0]
+        return None if author == "store" else uuid.UUID(author)
 
 
 class Notification(Row):
