@@ -33,5 +33,5 @@ chaos: ## Kill the servers of production in turn, under load, and prove that not
 bench-search: ## Load a million listings and time each kind of search (LISTINGS=100000 loads fewer; STACK=1 on MongoDB)
 	@deploy/local/bench_search
 
-bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer)
+bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk)
 	@deploy/local/bench_sockets

@@ -47,11 +47,15 @@ UPGRADE = re.compile(
 class Opening(Protocol):
     """A connection until its first bytes have come: they say whose it is."""
 
+    transport: Any
+    _silence: Any
+
     def __init__(self, server: "StoreServer", address: Any) -> None:
         self._server, self._address = server, address
 
     def connectionMade(self) -> None:
-        self._silence = reactor.callLater(SILENCE_SECONDS, self.transport.abortConnection)
+        later: Any = reactor
+        self._silence = later.callLater(SILENCE_SECONDS, self.transport.abortConnection)
 
     def connectionLost(self, reason: Any = None) -> None:
         if self._silence.active():

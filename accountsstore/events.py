@@ -166,6 +166,20 @@ class SessionRevoked(Event):
     session: str = ""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Announced(Event):
+    """What the store says to everybody, by language ("en" is always there), until `ends_at`. Without texts it has
+    nothing to say any more."""
+
+    type: ClassVar[str] = "announcement"
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    ends_at: str = ""
+
+
+# Every open page of everybody.
+ALL_GROUP = "all"
+
+
 def user_group(user_id: uuid.UUID | str) -> str:
     return f"user.{user_id.hex if isinstance(user_id, uuid.UUID) else user_id}"
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, SellerApplication, User
 from accountsstore.staff_deeds import deed_words
-from chat.models import Conversation, MessageReport, Ticket
+from chat.models import Announcement, Conversation, MessageReport, Ticket
 from listings.models import Category, Listing, ListingReport
 from payments.models import (
     Approval,
@@ -141,6 +141,7 @@ SETUP = (
     (_("Categories"), "category", Category),
     (_("Deposit methods"), "account_balance", DepositMethod),
     (_("Fees"), "percent", FeePolicy),
+    (_("Announcements"), "campaign", Announcement),
 )
 
 # Orders that are not finished, in the order they pass through.

@@ -20,7 +20,9 @@ KEPT_SECONDS = 30
 def announcement_tell() -> None:
     """Tell all open pages what stands in the banner now. Inside the transaction that changes it. Safe to repeat."""
     shown = _newest()
-    publish(Announced(texts=shown.texts, ends_at=shown.ends_at.isoformat()) if shown else Announced(), groups=[ALL_GROUP])
+    publish(
+        Announced(texts=shown.texts, ends_at=shown.ends_at.isoformat()) if shown else Announced(), groups=[ALL_GROUP]
+    )
     on_commit(lambda: cache.delete(_KEY))
 
 

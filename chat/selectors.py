@@ -47,7 +47,9 @@ def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid
     """Everybody else in those of the conversations that the user is in; nobody with a block between them. Three
     queries."""
     rows = Participant.objects.filter(left_at=None)
-    joined = list(rows.filter(user=user, conversation_id__in=conversation_ids).values_list("conversation_id", flat=True))
+    joined = list(
+        rows.filter(user=user, conversation_id__in=conversation_ids).values_list("conversation_id", flat=True)
+    )
     others = set(rows.filter(conversation_id__in=joined).exclude(user=user).values_list("user_id", flat=True))
     blocks = Block.objects.filter(Q(blocker=user, blocked__in=others) | Q(blocker__in=others, blocked=user))
     return others - {block.blocker_id for block in blocks} - {block.blocked_id for block in blocks}

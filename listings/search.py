@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from accountsstore.paging import Page, page_of
 from listings.models import Category, CategoryField, Listing
-from listings.terms import terms_held, with_any, with_prefix, with_term
+from listings.terms import terms_held, with_any, with_words
 from listings.words import facet_term, query_words
 
 # The sort's key in addresses → order of the rows; each has an index that ends in it.
@@ -80,12 +80,9 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
         rows = rows.filter(price_minor__gte=search.price_min)
     if search.price_max is not None:
         rows = rows.filter(price_minor__lte=search.price_max)
-    *whole, last = query_words(search.text) or [""]
-    for word in whole:
-        rows = with_term(rows, word)
-    if last:
+    if asked := query_words(search.text):
         # The last word may not be typed to its end yet.
-        rows = with_prefix(rows, last)
+        rows = with_words(rows, asked[:-1], asked[-1])
     for key, values in search.choices.items() if facets else ():
         if key == DELIVERY:
             rows = rows.filter(delivery__in=values)

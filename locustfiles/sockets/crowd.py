@@ -51,8 +51,11 @@ class Crowd:
             await asyncio.gather(*(self._connect(user) for user in range(first, min(first + AT_ONCE, people))))
         await self.until(lambda: self.welcomed == people)
 
+    def request(self, user: int) -> bytes:
+        return handshake(self.port, self.path.format(user=user, room=self.rooms[user]))
+
     async def _connect(self, user: int) -> None:
-        request = handshake(self.port, self.path.format(user=user, room=self.rooms[user]))
+        request = self.request(user)
         _transport, client = await asyncio.get_running_loop().create_connection(
             lambda: Client(user, request, self.heard, self.lost), "127.0.0.1", self.port
         )

@@ -6,6 +6,23 @@ addEventListener("online", look);
 addEventListener("offline", look);
 look();
 
+// What the store says to everybody, until it ends.
+const announcement = document.querySelector("[data-announcement]");
+let announcementTimer;
+function announce(text, until) {
+  const left = new Date(until) - Date.now();
+  clearTimeout(announcementTimer);
+  announcement.hidden = !text || left <= 0;
+  if (announcement.hidden) return;
+  announcement.querySelector("[data-text]").textContent = text;
+  // Timers hold 24 days; a page that stays open longer will have asked again.
+  announcementTimer = setTimeout(() => { announcement.hidden = true; }, Math.min(left, 2 ** 31 - 1));
+}
+if (announcement.dataset.until) announce(announcement.querySelector("[data-text]").textContent, announcement.dataset.until);
+document.body.addEventListener("store:announcement", ({ detail: { texts, ends_at } }) => {
+  announce(texts[document.documentElement.lang] ?? texts.en, ends_at);
+});
+
 function failed(text) {
   const old = document.getElementById("failed");
   if (old) old.remove();
