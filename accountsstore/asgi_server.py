@@ -35,7 +35,7 @@ from accountsstore.socket_writer import EXTENSION  # noqa: E402
 
 # autobahn colours names for lines of debugging, whether anybody reads those or not.
 for module in (autobahn.twisted.websocket, autobahn.websocket.protocol):
-    module.hltype = module.hlval = lambda value: value
+    vars(module).update(hltype=id, hlval=id)
 
 # Longer than the 25 s between two pings of our client, so that it is asked only when it went silent; with
 # PONG_SECONDS and the two seconds between two looks, a dead peer has left after 62 s.
