@@ -73,6 +73,9 @@ class Client(asyncio.Protocol):
         self.on_close(self, self.close_code)
 
     def say(self, text: bytes) -> None:
+        """Nothing, once the connection has ended."""
+        if self.transport.is_closing():
+            return
         length = len(text)
         head = bytes((0x81, 0x80 | length)) if length < 126 else b"\x81\xfe" + length.to_bytes(2, "big")
         self.transport.write(head + b"\0\0\0\0" + text)

@@ -48,7 +48,7 @@ class Talkers(Crowd):
         self._present: dict[int, Client] = {}
         self.last_seq: dict[str, int] = dict.fromkeys(talks, 0)
         self.seen: dict[int, int] = dict.fromkeys(range(len(cookies)), 0)
-        self.acknowledged = self.events = self.gaps = self.errors = 0
+        self.acknowledged = self.events = self.gaps = self.errors = self.refused = 0
 
     def request(self, person: int) -> bytes:
         return handshake(self.port, self.path, self.cookies[person])
@@ -63,7 +63,15 @@ class Talkers(Crowd):
     async def come_back(self, person: int) -> None:
         """Lose the connection and make another. What is said meanwhile comes by `resume`."""
         self._present[person].transport.close()
-        await self._connect(person)
+        while True:
+            try:
+                await self._connect(person)
+            except ConnectionError:
+                # Too many came at once; the page tries again too.
+                self.refused += 1
+                await asyncio.sleep(random.random())
+            else:
+                return
 
     def heard(self, client: Client, text: bytes) -> None:
         person = client.number
@@ -214,7 +222,7 @@ async def main(people: int, seconds: float, report: Path | None, prepared: tuple
         await crowd.until(
             lambda: all(crowd.seen[person] >= crowd.last_seq[crowd.talks[person // 2]] for person in range(people))
         )
-        found |= {"acknowledged": crowd.acknowledged, "asked_again": crowd.gaps, "errors": crowd.errors}
+        found |= {"acknowledged": crowd.acknowledged, "asked_again": crowd.gaps, "errors": crowd.errors, "refused": crowd.refused}
         await crowd.leave()
     print(json.dumps({key: round(value, 1) for key, value in found.items()}, indent=1))
     if report:
