@@ -31,3 +31,27 @@ class PersonAway(Conflict):
 class NoSelfTalk(StoreError):
     code = "no_self_talk"
     message = _("You cannot write to yourself.")
+
+
+class NoSuchMessage(NotAllowed):
+    """Also for somebody else's message, and for the store's."""
+
+    code = "no_such_message"
+    http_status = 404
+    message = _("There is no such message of yours here.")
+
+
+class MessageDeleted(Conflict):
+    code = "message_deleted"
+    message = _("This message was deleted. It cannot be edited.")
+
+
+class TooLateToChange(Conflict):
+    code = "too_late"
+    message = _("This message is too old to be edited or deleted.")
+
+
+class ContactDetails(StoreError):
+    """The message would hand over contact details; its writer has not said yet that they mean to."""
+
+    code = "contact_details"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
-from chat.models import Conversation, Message, Notification, Participant
+from chat.models import Conversation, Message, MessageVersion, Notification, Participant
 from payments.models import Order
 
 PAGE_SIZE = 50
@@ -56,6 +56,20 @@ def messages_since(conversation_id: uuid.UUID, seq: int, limit: int) -> list[Mes
     """Up to `limit` messages after number `seq`, in their order."""
     rows = Message.objects.filter(conversation_id=conversation_id, seq__gt=seq)
     return list(rows.order_by("seq").select_related("sender")[:limit])
+
+
+def own_message(conversation: Conversation, sender: User, client_id: str) -> Message | None:
+    """The message that the sender's client named so."""
+    key = f"{sender.pk.hex}:{client_id}"
+    return Message.objects.filter(conversation=conversation, dedupe_key=key, kind=Message.Kind.TEXT).first()
+
+
+def messages_changed_since(conversation_id: uuid.UUID, change: int, limit: int) -> list[Message]:
+    """The messages of up to `limit` edits and deletions after number `change`, as they are now, in the order of their
+    last change."""
+    rows = MessageVersion.objects.filter(conversation_id=conversation_id, change__gt=change)
+    ids = set(rows.order_by("change").values_list("message_id", flat=True)[:limit])
+    return sorted(Message.objects.filter(pk__in=ids), key=lambda message: message.change)
 
 
 def talked(user: User) -> QuerySet[Participant]:

@@ -16,11 +16,13 @@ from accounts.models import User
 from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group, user_group
 from chat import frames
-from chat.errors import NotAMember
+from chat.contact_details import require_confirmed
+from chat.errors import ContactDetails, NotAMember
 from chat.models import Message, Participant
 from chat.notes import note_text
 from chat.presence import online_if_known
-from chat.selectors import membership, messages_since, others_in
+from chat.selectors import membership, messages_changed_since, messages_since, others_in
+from chat.services.changes import changed_event, message_delete, message_edit
 from chat.services.messages import message_delivered, message_read, message_send
 
 # More than this was missed: the page is loaded again.
@@ -67,6 +69,13 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
             match frame:
                 case frames.MessageSend():
                     return [_send(user, frame)]
+                case frames.MessageEdit():
+                    return [_edit(user, frame)]
+                case frames.MessageDelete():
+                    mine = _joined(user, frame.conversation)
+                    return [
+                        _ack(message_delete(conversation=mine.conversation, sender=user, client_id=frame.client_id))
+                    ]
                 case frames.MessageRead():
                     message_read(conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq)
                 case frames.MessageDelivered():
@@ -77,7 +86,17 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                     mine = _joined(user, frame.conversation)
                     return [user_group(person.user_id) for person in others_in(mine.conversation_id, user)]
                 case frames.Resume():
-                    return [reply for known in frame.since.items() for reply in _resume(user, *known)]
+                    return [
+                        reply
+                        for key, since in frame.since.items()
+                        for reply in _resume(user, key, since, frame.changes.get(key))
+                    ]
+        except ContactDetails as warning:
+            return [
+                frames.MessageWarning(
+                    conversation=frame.conversation, client_id=frame.client_id, detail=str(warning.message)
+                )
+            ]
         except StoreError as error:
             if isinstance(frame, frames.Typing):
                 return []
@@ -110,26 +129,57 @@ def _joined(user: User, conversation: str) -> Participant:
 
 def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
     mine = _joined(user, frame.conversation)
-    message = message_send(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body)
-    return frames.MessageAck(
-        conversation=frame.conversation,
-        client_id=frame.client_id,
-        seq=message.seq,
-        at=message.created_at.isoformat(timespec="milliseconds"),
+    require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
+    return _ack(
+        message_send(
+            conversation=mine.conversation,
+            sender=user,
+            client_id=frame.client_id,
+            body=frame.body,
+            files=[uuid.UUID(key) for key in frame.files],
+        )
     )
 
 
-def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
+def _edit(user: User, frame: frames.MessageEdit) -> frames.MessageAck:
+    mine = _joined(user, frame.conversation)
+    require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
+    return _ack(
+        message_edit(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body)
+    )
+
+
+def _ack(message: Message) -> frames.MessageAck:
+    return frames.MessageAck(
+        conversation=message.conversation_id.hex,
+        client_id=message.client_id,
+        seq=message.seq,
+        at=message.created_at.isoformat(timespec="milliseconds"),
+        change=message.change,
+    )
+
+
+def _resume(user: User, conversation: str, since: int, known_change: int | None) -> Iterator[Frame]:
     mine = membership(user, uuid.UUID(conversation))
     if mine is None:
         yield frames.Error(code=NotAMember.code, detail=str(NotAMember.message), conversation=conversation)
         return
     missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1)
-    if len(missed) > RESUME_LIMIT:
+    # Read with the membership, before the messages: most resumes find here that nothing was changed.
+    last_change = mine.conversation.last_change
+    changed = (
+        messages_changed_since(mine.conversation_id, known_change, RESUME_LIMIT + 1)
+        if known_change is not None and known_change < last_change
+        else []
+    )
+    if len(missed) > RESUME_LIMIT or len(changed) > RESUME_LIMIT:
         yield frames.Resync(conversation=conversation)
         return
     for message in missed:
         yield _as_frame(message)
+    for message in changed:
+        event = changed_event(message, newest=message.seq == mine.last_seq)
+        yield {"type": event.type, **event.payload()}
     others = others_in(mine.conversation_id, user)
     here = online_if_known([person.user_id for person in others])
     for person in others:
@@ -141,7 +191,9 @@ def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
         )
         yield {"type": receipt.type, **receipt.payload()}
         yield frames.Presence(conversation=conversation, user=person.user_id.hex, online=person.user_id in here)
-    yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since)
+    yield frames.Resumed(
+        conversation=conversation, seq=missed[-1].seq if missed else since, change=last_change
+    )
 
 
 def _as_frame(message: Message) -> dict[str, Any]:
@@ -156,5 +208,8 @@ def _as_frame(message: Message) -> dict[str, Any]:
         kind=message.kind,
         body=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
         at=message.created_at.isoformat(timespec="milliseconds"),
+        files=message.files,
+        edited=message.is_edited,
+        deleted=message.deleted_at is not None,
     )
     return {"type": event.type, **event.payload()}
