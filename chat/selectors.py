@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
+from chat.message_terms import seqs_with
 from chat.models import Conversation, Message, MessageVersion, Notification, Participant
+from listings.words import query_words
 from payments.models import Order
 
 PAGE_SIZE = 50
@@ -70,6 +72,16 @@ def messages_changed_since(conversation_id: uuid.UUID, change: int, limit: int) 
     rows = MessageVersion.objects.filter(conversation_id=conversation_id, change__gt=change)
     ids = set(rows.order_by("change").values_list("message_id", flat=True)[:limit])
     return sorted(Message.objects.filter(pk__in=ids), key=lambda message: message.change)
+
+
+def messages_with(conversation: Conversation, text: str, before: int | None = None) -> tuple[list[Message], int]:
+    """A page of the messages that hold all words of `text`, newest first, of those before number `before`; and the
+    number before which the next page goes on (0: there is none). Two look-ups in indexes."""
+    terms = query_words(text)
+    seqs = seqs_with(conversation, terms, before, PAGE_SIZE + 1) if terms else []
+    page = seqs[:PAGE_SIZE]
+    rows = Message.objects.filter(conversation=conversation, seq__in=page, deleted_at=None)
+    return list(rows.order_by("-seq").select_related("sender")), page[-1] if len(seqs) > PAGE_SIZE else 0
 
 
 def talked(user: User) -> QuerySet[Participant]:

@@ -1,5 +1,6 @@
 """Files that people send each other: uploaded first, then bound to one message, seen by those in its conversation."""
 
+import dataclasses
 import datetime
 import uuid
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from chat.errors import BadMessage
 from chat.models import Message
 from chat.selectors import membership
 from uploads.errors import FileTaken
+from uploads.links import signed_url, variant_url
 from uploads.models import StoredFile
 from uploads.services import file_attach, file_store
 
@@ -54,6 +56,37 @@ def attachments_bind(message: Message, files: list[StoredFile]) -> None:
 def file_card(file: StoredFile) -> dict[str, Any]:
     """What a thread shows of a file, as `Message.files` and the event carry it. Nothing in it opens the file."""
     return {"id": file.pk.hex, "name": file.original_name, "mime": file.mime, "size": file.size_bytes}
+
+
+@dataclasses.dataclass(frozen=True)
+class Attached:
+    """A file of a message as a page shows it to one person. Pictures have a `picture`, signed for them alone."""
+
+    name: str
+    size: int
+    url: str
+    picture: str
+
+    @property
+    def kind(self) -> str:
+        return "" if self.picture else "PDF"
+
+
+def attached(cards: list[dict[str, Any]], user: User) -> list[Attached]:
+    """The files of a message (`Message.files`) as its page shows them to `user`. Asks no database."""
+    return [
+        Attached(
+            name=card["name"],
+            size=card["size"],
+            url=variant_url(uuid.UUID(card["id"]), "large" if is_picture(card) else "original"),
+            picture=signed_url(uuid.UUID(card["id"]), "card", user) if is_picture(card) else "",
+        )
+        for card in cards
+    ]
+
+
+def is_picture(card: dict[str, Any]) -> bool:
+    return str(card["mime"]).startswith("image/")
 
 
 def may_open(user: User, file: StoredFile) -> bool:
