@@ -1,6 +1,5 @@
 """How long the pages of a conversation with a million messages take: `make bench-chat`."""
 
-import datetime
 import itertools
 import random
 import statistics
@@ -10,7 +9,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
-from django.utils import timezone
 
 from accounts.models import User
 from chat.message_terms import in_column, message_words
@@ -69,7 +67,6 @@ class Command(BaseCommand):
 
     def messages(self, first: int, last: int) -> Iterator[Message]:
         chance = random.Random(first)  # noqa: S311
-        now = timezone.now()
         for seq in range(first, last):
             drawn = chance.choices(range(WORDS), cum_weights=self.weights, k=WORDS_PER_MESSAGE)
             body = " ".join(f"word{number}" for number in drawn)
@@ -81,7 +78,6 @@ class Command(BaseCommand):
                 dedupe_key=f"{sender.pk.hex}:bench-{seq:012}",
                 body=body,
                 terms=in_column(message_words(body, [])),
-                created_at=now + datetime.timedelta(milliseconds=seq),
             )
 
     def measure(self, rounds: int) -> None:
