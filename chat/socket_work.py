@@ -144,9 +144,7 @@ def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
 def _edit(user: User, frame: frames.MessageEdit) -> frames.MessageAck:
     mine = _joined(user, frame.conversation)
     require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
-    return _ack(
-        message_edit(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body)
-    )
+    return _ack(message_edit(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body))
 
 
 def _ack(message: Message) -> frames.MessageAck:
@@ -167,14 +165,11 @@ def _resume(user: User, conversation: str, since: int, known_change: int | None)
     missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1)
     # Read with the membership, before the messages: most resumes find here that nothing was changed.
     last_change = mine.conversation.last_change
-    changed = (
-        messages_changed_since(mine.conversation_id, known_change, RESUME_LIMIT + 1)
-        if known_change is not None and known_change < last_change
-        else []
-    )
-    if len(missed) > RESUME_LIMIT or len(changed) > RESUME_LIMIT:
+    unknown = last_change - known_change if known_change is not None else 0
+    if len(missed) > RESUME_LIMIT or unknown > RESUME_LIMIT:
         yield frames.Resync(conversation=conversation)
         return
+    changed = messages_changed_since(mine.conversation_id, last_change - unknown, RESUME_LIMIT) if unknown > 0 else []
     for message in missed:
         yield _as_frame(message)
     for message in changed:
@@ -191,9 +186,7 @@ def _resume(user: User, conversation: str, since: int, known_change: int | None)
         )
         yield {"type": receipt.type, **receipt.payload()}
         yield frames.Presence(conversation=conversation, user=person.user_id.hex, online=person.user_id in here)
-    yield frames.Resumed(
-        conversation=conversation, seq=missed[-1].seq if missed else since, change=last_change
-    )
+    yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since, change=last_change)
 
 
 def _as_frame(message: Message) -> dict[str, Any]:

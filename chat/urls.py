@@ -15,7 +15,11 @@ urlpatterns = [
     re_path(rf"^messages/{KEY}/earlier/$", views.earlier, name="earlier"),
     re_path(rf"^messages/{KEY}/files/$", message_views.attachment_upload, name="attachment_upload"),
     re_path(rf"^messages/{KEY}/search/$", message_views.conversation_search, name="conversation_search"),
-    re_path(rf"^messages/{KEY}/mine/(?P<client_id>[A-Za-z0-9_-]{{8,40}})/$", message_views.message_change, name="message_change"),
+    re_path(
+        rf"^messages/{KEY}/mine/(?P<client_id>[A-Za-z0-9_-]{{8,40}})/$",
+        message_views.message_change,
+        name="message_change",
+    ),
     path("live/", views.live, name="live"),
     path("notifications/", views.notifications, name="notifications"),
     path("notifications/read/", views.notifications_all_read, name="notifications_read"),

@@ -48,9 +48,9 @@ class _Checked:
 def file_store(*, owner: User, purpose: str, upload: "File[bytes]", field: str = "upload") -> StoredFile:
     """Check a file by its content, draw its pictures anew, store them. Returns the row, clean and not yet attached.
 
-    JPEG, PNG and WebP; a PDF too where it is evidence or sent in a conversation. Raises BadFile with a sentence that names `field`, or
-    Unavailable when the storage does not answer. Call it before the transaction that attaches the file: what stays
-    unattached is deleted a day later.
+    JPEG, PNG and WebP; a PDF too where it is evidence or sent in a conversation. Raises BadFile with a sentence that
+    names `field`, or Unavailable when the storage does not answer. Call it before the transaction that attaches the
+    file: what stays unattached is deleted a day later.
     """
     if in_atomic():
         raise RuntimeError("file_store inside a transaction: it decodes and stores, which takes a while")

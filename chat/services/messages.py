@@ -86,9 +86,7 @@ def _message_send(
     cards = [file_card(file) for file in attached]
     message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body, files=cards)
     attachments_bind(message, attached)
-    _copy_to_lists(
-        message, Participant.objects.filter(conversation=conversation, left_at=None), preview(body, cards)
-    )
+    _copy_to_lists(message, Participant.objects.filter(conversation=conversation, left_at=None), preview(body, cards))
     mine = Participant.objects.filter(conversation=conversation, user=sender)
     # Who had read everything has read this too; who had not still has the earlier ones to read.
     mine.filter(read_seq=message.seq - 1).update(read_seq=message.seq, delivered_seq=message.seq)

@@ -38,7 +38,9 @@ def document(owner: User) -> StoredFile:
     return attachment_store(owner=owner, upload=upload(pdf(), "invoice.pdf", "application/pdf"))
 
 
-def say(talk: Conversation, sender: User, *files: StoredFile, body: str = "", client_id: str = "client-0001") -> Message:
+def say(
+    talk: Conversation, sender: User, *files: StoredFile, body: str = "", client_id: str = "client-0001"
+) -> Message:
     return message_send(
         conversation=talk, sender=sender, client_id=client_id, body=body, files=[file.pk for file in files]
     )

@@ -379,7 +379,15 @@ def test_the_pages_are_accessible_and_fit(
     page = page_of(buyer, language=language, dark=dark, width=width)
     search = f"{talk.get_absolute_url()}search/?q=delivered"
     change = f"{talk.get_absolute_url()}mine/client-0001/"
-    for url in ("/messages/", talk.get_absolute_url(), search, change, "/notifications/", "/me/notifications/", "/messages/?q=nobody"):
+    for url in (
+        "/messages/",
+        talk.get_absolute_url(),
+        search,
+        change,
+        "/notifications/",
+        "/me/notifications/",
+        "/messages/?q=nobody",
+    ):
         page.goto(url)
         results = Axe().run(page)
         assert results.violations_count == 0, f"{url}: {results.generate_report()}"

@@ -323,7 +323,6 @@ def test_a_hit_leads_to_its_place_in_the_thread_and_strangers_search_nothing(
 
 def test_a_search_reads_an_index_that_is_sorted_as_its_answer(talk: Conversation) -> None:
 
-
     if connection.vendor == "mongodb":
         plan = Message.objects.filter(conversation=talk, terms="key").order_by("-seq")[:51].explain()
         assert "message_terms" in plan

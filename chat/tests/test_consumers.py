@@ -392,7 +392,20 @@ KEYS = st.sampled_from(
     ["type", "conversation", "client_id", "body", "files", "confirmed", "seq", "since", "changes", "x"]
 )
 TYPES = st.sampled_from(
-    ["message.send", "message.edit", "message.delete", "message.read", "message.delivered", "typing", "resume", "ping", "welcome", "deliver", "", "x"]
+    [
+        "message.send",
+        "message.edit",
+        "message.delete",
+        "message.read",
+        "message.delivered",
+        "typing",
+        "resume",
+        "ping",
+        "welcome",
+        "deliver",
+        "",
+        "x",
+    ]
 )
 HEX = st.sampled_from(["0" * 32, "f" * 32, "F" * 32, "0" * 31, "real"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60) | HEX
@@ -473,7 +486,7 @@ async def test_who_was_away_learns_of_edits_and_deletions_once(talk: Conversatio
         ]
         await tab.say("resume", since={talk.pk.hex: 0}, changes={talk.pk.hex: 3})
         frames = await tab.settle()
-        assert [(f["seq"], f["deleted"]) for f in frames if f["type"] == "message.new"][0] == (1, True)
+        assert next((f["seq"], f["deleted"]) for f in frames if f["type"] == "message.new") == (1, True)
         assert not [frame for frame in frames if frame["type"] == "message.changed"]
 
 

@@ -37,7 +37,9 @@ class Command(BaseCommand):
             raise CommandError("This database holds a store. Set DATABASE_URL to an empty one.")
         # The n-th word stands 1/n as often as the first, as in a language (Zipf).
         self.weights = list(itertools.accumulate(1 / rank for rank in range(1, WORDS + 1)))
-        self.people = [User.objects.get_or_create(username=n, defaults={"email": f"{n}@bench.example"})[0] for n in NAMES]
+        self.people = [
+            User.objects.get_or_create(username=n, defaults={"email": f"{n}@bench.example"})[0] for n in NAMES
+        ]
         self.talk = conversation_direct(user=self.people[0], other=self.people[1])
         self.fill(options["messages"])
         self.measure(options["rounds"])
