@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos bench-search bench-sockets
+.PHONY: help run test check format lock clean test-stack chaos bench-search bench-chat bench-sockets
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,6 +32,9 @@ chaos: ## Kill the servers of production in turn, under load, and prove that not
 
 bench-search: ## Load a million listings and time each kind of search (LISTINGS=100000 loads fewer; STACK=1 on MongoDB)
 	@deploy/local/bench_search
+
+bench-chat: ## Load a conversation of a million messages and time its pages and searches (MESSAGES=100000 loads fewer; STACK=1 on MongoDB)
+	@deploy/local/bench_chat
 
 bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk)
 	@deploy/local/bench_sockets

@@ -109,7 +109,29 @@ class MessageNew(Event):
     kind: str
     body: str
     at: str
+    # {"id", "name", "mime", "size"} of each; pictures stand at /files/<id>/card, others at /files/<id>/original.
     files: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    # Said in answer to `resume` alone: what is new was not changed yet.
+    edited: bool = False
+    deleted: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MessageChanged(Event):
+    """The message at `seq` was edited or deleted: this is what it says now. `change` counts the changes of the
+    conversation without a gap; who missed one asks for it with `resume`."""
+
+    type: ClassVar[str] = "message.changed"
+    conversation: str
+    seq: int
+    change: int
+    sender: str
+    client_id: str
+    body: str
+    files: list[dict[str, Any]]
+    deleted: bool
+    # It is the newest message: what a list of conversations shows changes with it.
+    newest: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,7 @@ DIRECT_STARTS_PER_DAY = env.int("DIRECT_STARTS_PER_DAY", default=20)
 DIRECT_STARTS_FIRST_DAY = env.int("DIRECT_STARTS_FIRST_DAY", default=5)
 WITHDRAWAL_MIN_MINOR = env.int("WITHDRAWAL_MIN_MINOR", default=1_000)
 PAYOUT_COOL_OFF_HOURS = env.int("PAYOUT_COOL_OFF_HOURS", default=0 if DEBUG or TESTING else 24)
+MESSAGE_CHANGE_MINUTES = env.int("MESSAGE_CHANGE_MINUTES", default=15)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 1024 * 1024)
 # 40 Mpx: above any phone's photo sold today at full size, below what exhausts a small worker when decoded.
 UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", default=40_000_000)

@@ -71,3 +71,27 @@ class TooManyReports(StoreError):
     code = "too_many_reports"
     http_status = 429
     message = _("You have sent many reports. Try again in an hour, or write to support.")
+
+
+class NoSuchMessage(NotAllowed):
+    """Also for somebody else's message, and for the store's."""
+
+    code = "no_such_message"
+    http_status = 404
+    message = _("There is no such message of yours here.")
+
+
+class MessageDeleted(Conflict):
+    code = "message_deleted"
+    message = _("This message was deleted. It cannot be edited.")
+
+
+class TooLateToChange(Conflict):
+    code = "too_late"
+    message = _("This message is too old to be edited or deleted.")
+
+
+class ContactDetails(StoreError):
+    """The message would hand over contact details; its writer has not said yet that they mean to."""
+
+    code = "contact_details"

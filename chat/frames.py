@@ -10,6 +10,9 @@ import msgspec
 HexId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 # Every database of ours stores numbers up to here.
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+ClientId = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,40}$")]
+# The service says in words what is too long; this only bounds the work.
+Body = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
 class ClientFrame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, frozen=True):
@@ -17,12 +20,32 @@ class ClientFrame(msgspec.Struct, tag_field="type", forbid_unknown_fields=True, 
 
 
 class MessageSend(ClientFrame, tag="message.send"):
-    """Answered by `message.ack`, or by `error` with the same client_id."""
+    """Answered by `message.ack`, or by `error` or `message.warning` with the same client_id. `files` are ids that the
+    conversation's files/ gave for uploads; with some, `body` may be empty."""
 
     conversation: HexId
-    client_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,40}$")]
-    # The service says in words what is too long; this only bounds the work.
-    body: Annotated[str, msgspec.Meta(max_length=20_000)]
+    client_id: ClientId
+    body: Body
+    files: Annotated[list[HexId], msgspec.Meta(max_length=20)] = []
+    confirmed: bool = False
+
+
+class MessageEdit(ClientFrame, tag="message.edit"):
+    """Have one's own message say `body`, for a quarter of an hour after it was sent. `client_id` is the one it was
+    sent with. Answered as `message.send`; everybody gets `message.changed`. Safe to repeat."""
+
+    conversation: HexId
+    client_id: ClientId
+    body: Body
+    confirmed: bool = False
+
+
+class MessageDelete(ClientFrame, tag="message.delete"):
+    """Take back one's own message, for as long. Answered as `message.send`; everybody gets `message.changed`. Safe to
+    repeat; an edit that comes after it is refused."""
+
+    conversation: HexId
+    client_id: ClientId
 
 
 class MessageRead(ClientFrame, tag="message.read"):
@@ -53,17 +76,24 @@ class Subscribe(ClientFrame, tag="subscribe"):
 
 
 class Resume(ClientFrame, tag="resume"):
-    """{conversation: last number known}. Answered, for each, by the messages since, the receipts of the others and
-    `resumed`; or by `resync` when more was missed than a socket should carry: load the page again."""
+    """{conversation: last number known}. Answered, for each, by the messages since, the receipts of the others
+    and `resumed`; or by `resync` when more was missed than a socket should carry: load the page again.
+
+    `changes` is {conversation: last change known}, from the page (data-changes), `message.changed` or `resumed`: each
+    message that was edited or deleted since then comes as `message.changed`, after the new ones. A conversation that
+    is not in it gets none."""
 
     since: Annotated[dict[HexId, Seq], msgspec.Meta(min_length=1, max_length=20)]
+    changes: Annotated[dict[HexId, Seq], msgspec.Meta(max_length=20)] = {}
 
 
 class Ping(ClientFrame, tag="ping"):
     """Every 25 s. Answered by `pong`."""
 
 
-AnyClientFrame = MessageSend | MessageRead | MessageDelivered | Typing | Subscribe | Resume | Ping
+AnyClientFrame = (
+    MessageSend | MessageEdit | MessageDelete | MessageRead | MessageDelivered | Typing | Subscribe | Resume | Ping
+)
 _decoder: msgspec.json.Decoder[AnyClientFrame] = msgspec.json.Decoder(AnyClientFrame)
 
 
@@ -87,12 +117,22 @@ class Welcome(ServerFrame, tag="welcome"):
 
 
 class MessageAck(ServerFrame, tag="message.ack"):
-    """The message is stored at `seq`; the client forgets its copy."""
+    """The message is stored at `seq`; the client forgets its copy. After an edit or deletion `change` is its number."""
 
     conversation: str
     client_id: str
     seq: int
     at: str
+    change: int = 0
+
+
+class MessageWarning(ServerFrame, tag="message.warning"):
+    """Nothing was stored yet: the message seems to hand over contact details, and `detail` says to people what that
+    means. The same frame with `confirmed` is taken."""
+
+    conversation: str
+    client_id: str
+    detail: str
 
 
 class SomebodyTypes(ServerFrame, tag="typing"):
@@ -110,10 +150,11 @@ class Presence(ServerFrame, tag="presence"):
 
 
 class Resumed(ServerFrame, tag="resumed"):
-    """Everything of the conversation up to `seq` has been sent."""
+    """Everything of the conversation up to `seq` has been sent, and of its changes up to `change`."""
 
     conversation: str
     seq: int
+    change: int
 
 
 class Resync(ServerFrame, tag="resync"):

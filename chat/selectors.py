@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from chat.models import Block, Conversation, Message, Notification, Participant, Ticket
+from chat.message_terms import seqs_with
+from chat.models import Block, Conversation, Message, MessageVersion, Notification, Participant, Ticket
+from listings.words import query_words
 from payments.models import Order
 
 PAGE_SIZE = 50
@@ -86,6 +88,30 @@ def blocks_between(user: User, other: User) -> tuple[bool, bool]:
     pair = [user.pk, other.pk]
     blockers = set(Block.objects.filter(blocker__in=pair, blocked__in=pair).values_list("blocker", flat=True))
     return user.pk in blockers, other.pk in blockers
+
+
+def own_message(conversation: Conversation, sender: User, client_id: str) -> Message | None:
+    """The message that the sender's client named so."""
+    key = f"{sender.pk.hex}:{client_id}"
+    return Message.objects.filter(conversation=conversation, dedupe_key=key, kind=Message.Kind.TEXT).first()
+
+
+def messages_changed_since(conversation_id: uuid.UUID, change: int, limit: int) -> list[Message]:
+    """The messages of up to `limit` edits and deletions after number `change`, as they are now, in the order of their
+    last change."""
+    rows = MessageVersion.objects.filter(conversation_id=conversation_id, change__gt=change)
+    ids = set(rows.order_by("change").values_list("message_id", flat=True)[:limit])
+    return sorted(Message.objects.filter(pk__in=ids), key=lambda message: message.change)
+
+
+def messages_with(conversation: Conversation, text: str, before: int | None = None) -> tuple[list[Message], int]:
+    """A page of the messages that hold all words of `text`, newest first, of those before number `before`; and the
+    number before which the next page goes on (0: there is none). Two look-ups in indexes."""
+    terms = query_words(text)
+    seqs = seqs_with(conversation, terms, before, PAGE_SIZE + 1) if terms else []
+    page = seqs[:PAGE_SIZE]
+    rows = Message.objects.filter(conversation=conversation, seq__in=page, deleted_at=None)
+    return list(rows.order_by("-seq").select_related("sender")), page[-1] if len(seqs) > PAGE_SIZE else 0
 
 
 def talked(user: User) -> QuerySet[Participant]:

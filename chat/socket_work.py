@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -16,10 +16,12 @@ from accounts.models import User
 from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group
 from chat import frames
-from chat.errors import NotAMember
+from chat.contact_details import require_confirmed
+from chat.errors import ContactDetails, NotAMember
 from chat.models import Message, Participant
 from chat.notes import note_text
-from chat.selectors import membership, messages_since, others_in, people_with
+from chat.selectors import membership, messages_changed_since, messages_since, others_in, people_with
+from chat.services.changes import changed_event, message_delete, message_edit
 from chat.services.messages import message_delivered, message_read, message_send
 
 # More than this was missed: the page is loaded again.
@@ -66,6 +68,13 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
             match frame:
                 case frames.MessageSend():
                     return [_send(user, frame)]
+                case frames.MessageEdit():
+                    return [_edit(user, frame)]
+                case frames.MessageDelete():
+                    mine = _joined(user, frame.conversation)
+                    return [
+                        _ack(message_delete(conversation=mine.conversation, sender=user, client_id=frame.client_id))
+                    ]
                 case frames.MessageRead():
                     message_read(conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq)
                 case frames.MessageDelivered():
@@ -73,7 +82,19 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                         conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq
                     )
                 case frames.Resume():
-                    return [reply for known in frame.since.items() for reply in _resume(user, *known)]
+                    return [
+                        reply
+                        for key, since in frame.since.items()
+                        for reply in _resume(user, key, since, frame.changes.get(key))
+                    ]
+        except ContactDetails as warning:
+            # Only a frame with words raises it.
+            said = cast(frames.MessageSend | frames.MessageEdit, frame)
+            return [
+                frames.MessageWarning(
+                    conversation=said.conversation, client_id=said.client_id, detail=str(warning.message)
+                )
+            ]
         except StoreError as error:
             return [
                 frames.Error(
@@ -109,26 +130,52 @@ def _joined(user: User, conversation: str) -> Participant:
 
 def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
     mine = _joined(user, frame.conversation)
-    message = message_send(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body)
-    return frames.MessageAck(
-        conversation=frame.conversation,
-        client_id=frame.client_id,
-        seq=message.seq,
-        at=message.created_at.isoformat(timespec="milliseconds"),
+    require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
+    return _ack(
+        message_send(
+            conversation=mine.conversation,
+            sender=user,
+            client_id=frame.client_id,
+            body=frame.body,
+            files=[uuid.UUID(key) for key in frame.files],
+        )
     )
 
 
-def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
+def _edit(user: User, frame: frames.MessageEdit) -> frames.MessageAck:
+    mine = _joined(user, frame.conversation)
+    require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
+    return _ack(message_edit(conversation=mine.conversation, sender=user, client_id=frame.client_id, body=frame.body))
+
+
+def _ack(message: Message) -> frames.MessageAck:
+    return frames.MessageAck(
+        conversation=message.conversation_id.hex,
+        client_id=message.client_id,
+        seq=message.seq,
+        at=message.created_at.isoformat(timespec="milliseconds"),
+        change=message.change,
+    )
+
+
+def _resume(user: User, conversation: str, since: int, known_change: int | None) -> Iterator[Frame]:
     mine = membership(user, uuid.UUID(conversation))
     if mine is None:
         yield frames.Error(code=NotAMember.code, detail=str(NotAMember.message), conversation=conversation)
         return
     missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1)
-    if len(missed) > RESUME_LIMIT:
+    # Read with the membership, before the messages: most resumes find here that nothing was changed.
+    last_change = mine.conversation.last_change
+    unknown = last_change - known_change if known_change is not None else 0
+    if len(missed) > RESUME_LIMIT or unknown > RESUME_LIMIT:
         yield frames.Resync(conversation=conversation)
         return
+    changed = messages_changed_since(mine.conversation_id, last_change - unknown, RESUME_LIMIT) if unknown > 0 else []
     for message in missed:
         yield _as_frame(message)
+    for message in changed:
+        event = changed_event(message, newest=message.seq == mine.last_seq)
+        yield {"type": event.type, **event.payload()}
     for person in others_in(mine.conversation_id, user):
         receipt = Receipt(
             conversation=conversation,
@@ -137,7 +184,7 @@ def _resume(user: User, conversation: str, since: int) -> Iterator[Frame]:
             read_seq=person.read_seq,
         )
         yield {"type": receipt.type, **receipt.payload()}
-    yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since)
+    yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since, change=last_change)
 
 
 def _as_frame(message: Message) -> dict[str, Any]:
@@ -152,5 +199,8 @@ def _as_frame(message: Message) -> dict[str, Any]:
         kind=message.kind,
         body=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
         at=message.created_at.isoformat(timespec="milliseconds"),
+        files=message.files,
+        edited=message.is_edited,
+        deleted=message.deleted_at is not None,
     )
     return {"type": event.type, **event.payload()}

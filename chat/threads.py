@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import uuid
 
 from django.conf import settings
 from django.utils import timezone
@@ -11,10 +12,13 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accountsstore.db import uuid7
 from accountsstore.money import format_minor
-from chat.models import Conversation, Message, Participant, Ticket
+from chat.models import Conversation, Message, MessageVersion, Participant, Ticket
 from chat.notes import note_text
 from chat.presence import online_if_known
-from chat.selectors import blocks_between, messages_before, others_in
+from chat.selectors import PAGE_SIZE, blocks_between, messages_before, others_in
+from chat.services.attachments import Attached, attached
+from chat.services.changes import may_still_change
+from chat.services.messages import preview
 from chat.ticket_pages import ticket_of
 from payments.models import Order
 from payments.states import HELD
@@ -33,6 +37,12 @@ class Line:
     day_label: str
     # The first message that was unread when the page was asked for.
     is_first_unread: bool
+    files: list[Attached]
+    can_change: bool
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.message.deleted_at is not None
 
     @property
     def is_note(self) -> bool:
@@ -85,6 +95,10 @@ class Thread:
         return ""
 
     @property
+    def edit_minutes(self) -> int:
+        return int(settings.MESSAGE_CHANGE_MINUTES)
+
+    @property
     def money_line(self) -> str:
         """Where the order's money is, in one line above the thread."""
         if self.order is None:
@@ -104,7 +118,7 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
         conversation=conversation,
         mine=mine,
         other=other,
-        lines=_lines(found, mine, other),
+        lines=_lines(found, mine, other, user),
         earlier=found[0].seq if has_earlier else 0,
         is_past=before is not None and before <= mine.last_seq,
         order=Order.objects.filter(pk=conversation.order_id).first() if conversation.order_id else None,
@@ -122,8 +136,9 @@ def seq_from(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
-def _lines(found: list[Message], mine: Participant, other: Participant | None) -> list[Line]:
+def _lines(found: list[Message], mine: Participant, other: Participant | None, user: User) -> list[Line]:
     lines = []
+    now = timezone.now()
     last_day: datetime.date | None = None
     first_unread = next((m.seq for m in found if m.seq > mine.read_seq and m.sender_id != mine.user_id), 0)
     # A page that begins with unread messages may have more of them above: no line says where they begin.
@@ -140,6 +155,8 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None) -
                 day=day.isoformat(),
                 day_label=day_words(day) if day != last_day else "",
                 is_first_unread=message.seq == first_unread,
+                files=attached(message.files, user),
+                can_change=message.sender_id == mine.user_id and may_still_change(message, now),
             )
         )
         last_day = day
@@ -150,15 +167,54 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None) -
 class StaffLine:
     message: Message
     text: str
+    files: list[Attached]
+    # What it was before each edit and the deletion, oldest first.
+    earlier: list["StaffVersion"]
 
 
-def staff_lines(conversation: Conversation, before: int | None) -> tuple[list[StaffLine], int]:
+@dataclasses.dataclass(frozen=True)
+class StaffVersion:
+    version: MessageVersion
+    files: list[Attached]
+
+
+def staff_lines(conversation: Conversation, before: int | None, staff: User) -> tuple[list[StaffLine], int]:
     """A page of messages for staff who gave a reason, and the number before which earlier ones stand (0: none)."""
     found, has_earlier = messages_before(conversation, before)
-    return [StaffLine(message, _text(message)) for message in found], found[0].seq if has_earlier else 0
+    earlier: dict[uuid.UUID, list[StaffVersion]] = {}
+    for version in MessageVersion.objects.filter(message__in=[m.pk for m in found if m.change]).order_by("change"):
+        earlier.setdefault(version.message_id, []).append(StaffVersion(version, attached(version.files, staff)))
+    lines = [StaffLine(m, _text(m), attached(m.files, staff), earlier.get(m.pk, [])) for m in found]
+    return lines, found[0].seq if has_earlier else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """A message that a search found. `before` is where its part of the thread ends: half a page after it."""
+
+    message: Message
+    text: str
+    sender: str
+    is_mine: bool
+    before: int
+
+
+def found_lines(messages: list[Message], user: User) -> list[Hit]:
+    return [
+        Hit(
+            message=message,
+            text=preview(message.body, message.files),
+            sender=message.sender.name if message.sender else settings.STORE_NAME,
+            is_mine=message.sender_id == user.pk,
+            before=message.seq + PAGE_SIZE // 2,
+        )
+        for message in messages
+    ]
 
 
 def _text(message: Message) -> str:
+    if message.deleted_at is not None:
+        return _("Message deleted")
     return note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body
 
 

@@ -49,7 +49,7 @@ def incoming_begin(*, owner: User, purpose: str, name: str, content_type: str, s
         raise BadFile(_("This file is over %(size)s. Choose a smaller one.") % {"size": size})
     if not size_bytes:
         raise BadFile(_("This file is empty. Choose another one."))
-    or_pdf = purpose in StoredFile.EVIDENCE
+    or_pdf = purpose in StoredFile.PDF_TOO
     if content_type not in FORMATS.values() and not (or_pdf and content_type == "application/pdf"):
         advice = (
             _("Choose a JPEG, PNG or WebP picture, or a PDF.") if or_pdf else _("Choose a JPEG, PNG or WebP picture.")

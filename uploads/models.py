@@ -32,6 +32,8 @@ class StoredFile(Row):
     PUBLIC: ClassVar = [Purpose.LISTING_IMAGE, Purpose.AVATAR]
     # Kept for who decides about money: the original too, PDF as well, never discarded once attached.
     EVIDENCE: ClassVar = [Purpose.PAYMENT_PROOF, Purpose.DISPUTE]
+    # Where a PDF is taken as well; it is kept as it came.
+    PDF_TOO: ClassVar = [*EVIDENCE, Purpose.CHAT]
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="files", verbose_name=_("sent by")
@@ -44,7 +46,7 @@ class StoredFile(Row):
     sha256 = models.CharField("SHA-256", max_length=64)
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
-    # Storage key of the original (evidence only), and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
+    # Storage key of the original (evidence and PDFs), and of each variant: {"thumb": {"key": …, "width": …, "height": …}, …}
     storage_key = models.CharField(max_length=200, blank=True)
     variants = models.JSONField(default=dict, blank=True)
     # "deposit:<id>", "listing:<id>": set once; an attached file is never replaced.

@@ -25,7 +25,7 @@ def may_read(user: User, file: StoredFile, variant: str) -> bool:
     owner and for staff alone: it may say where and with what a picture was taken."""
     if file.owner_id == user.pk:
         return True
-    if variant == "original" and not user.is_staff:
+    if variant == "original" and file.is_evidence and not user.is_staff:
         return False
     return any(policy(user, file) for policy in _policies[file.purpose])
 

@@ -48,9 +48,9 @@ class _Checked:
 def file_store(*, owner: User, purpose: str, upload: "File[bytes]", field: str = "upload") -> StoredFile:
     """Check a file by its content, draw its pictures anew, store them. Returns the row, clean and not yet attached.
 
-    JPEG, PNG and WebP; a PDF too where it is evidence. Raises BadFile with a sentence that names `field`, or
-    Unavailable when the storage does not answer. Call it before the transaction that attaches the file: what stays
-    unattached is deleted a day later.
+    JPEG, PNG and WebP; a PDF too where it is evidence or sent in a conversation. Raises BadFile with a sentence that
+    names `field`, or Unavailable when the storage does not answer. Call it before the transaction that attaches the
+    file: what stays unattached is deleted a day later.
     """
     if in_atomic():
         raise RuntimeError("file_store inside a transaction: it decodes and stores, which takes a while")
@@ -77,7 +77,7 @@ def _check(owner: User, purpose: str, upload: "File[bytes]") -> _Checked:
         raise BadFile(_("This file is over %(size)s. Choose a smaller one.") % {"size": filesizeformat(limit)})
     if not data:
         raise BadFile(_("This file is empty. Choose another one."))
-    or_pdf = purpose in StoredFile.EVIDENCE
+    or_pdf = purpose in StoredFile.PDF_TOO
     picture = pdf_read(data) if or_pdf and is_pdf(data) else picture_read(data, or_pdf=or_pdf)
     return _Checked(data, picture, picture.variants())
 
@@ -100,7 +100,7 @@ def _file_begin(owner: User, purpose: str, name: str, checked: _Checked) -> Stor
         name: {"key": row.key(purpose, row.pk, f"{name}.webp"), "width": variant.width, "height": variant.height}
         for name, variant in checked.variants.items()
     }
-    if row.is_evidence:
+    if row.is_evidence or is_pdf(checked.data):
         row.storage_key = row.key(purpose, row.pk, f"original-{safe_name(name)}.{_EXTENSIONS[row.mime]}")
     row.save(force_insert=True)
     return row

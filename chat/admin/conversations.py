@@ -16,12 +16,11 @@ from accounts.admin_base import ReasonForm, StaffAdmin, reason_action
 from accounts.models import User
 from accountsstore.codes import clean_code
 from chat.models import Conversation
+from chat.services.attachments import GRANT
 from chat.services.conversations import conversation_lock, conversation_open_to_staff
 from chat.threads import seq_from, staff_lines
 from payments.models import Order
 
-# One reason opens one conversation to one person for this long.
-GRANT_SECONDS = 900
 _SALT = "chat.admin.grant"
 
 
@@ -39,7 +38,7 @@ def _read(conversation: Conversation, staff: User, data: dict[str, Any]) -> Http
 
 def _is_granted(request: HttpRequest, conversation: Conversation) -> bool:
     try:
-        granted = signing.loads(request.GET.get("grant", ""), salt=_SALT, max_age=GRANT_SECONDS)
+        granted = signing.loads(request.GET.get("grant", ""), salt=_SALT, max_age=GRANT)
     except signing.BadSignature:
         return False
     return granted == [request.user.pk.hex, conversation.pk.hex]
@@ -124,7 +123,7 @@ class ConversationAdmin(StaffAdmin):
             raise PermissionDenied
         if not _is_granted(request, conversation):
             return redirect("admin:chat_conversation_read", conversation.pk)
-        lines, earlier = staff_lines(conversation, seq_from(request.GET.get("before", "")))
+        lines, earlier = staff_lines(conversation, seq_from(request.GET.get("before", "")), request.user)
         context = {
             **self.admin_site.each_context(request),
             "title": str(conversation),

@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accountsstore.indexes import MongoIndex
 from accountsstore.models import Row
 
 
@@ -25,6 +26,8 @@ class Conversation(Row):
     title = models.CharField(max_length=120, blank=True)
     is_locked = models.BooleanField(_("closed to new messages"), default=False)
     last_seq = models.PositiveBigIntegerField(_("messages"), default=0)
+    # Counts edits and deletions of its messages without a gap: who knows this number has missed none of them.
+    last_change = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         verbose_name = _("conversation")
@@ -82,6 +85,11 @@ class Participant(Row):
         return max(self.last_seq - self.read_seq, 0)
 
 
+class MessageManager(models.Manager["Message"]):
+    def get_queryset(self) -> models.QuerySet["Message"]:
+        return super().get_queryset().defer("terms")
+
+
 class Message(Row):
     class Kind(models.TextChoices):
         TEXT = "text", _("Text")
@@ -97,15 +105,27 @@ class Message(Row):
     # "<sender id or "store">:<id made by the client, or the event's>": sending twice is sending once.
     dedupe_key = models.CharField(max_length=80)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.TEXT)
-    body = models.TextField(max_length=4000)
+    # Empty when only files were sent, and of a deleted message, whose words stand in its last MessageVersion.
+    body = models.TextField(max_length=4000, blank=True)
+    # What the thread shows of the attached uploads.StoredFile rows: [{"id", "name", "mime", "size"}, …]
+    files = models.JSONField(default=list, blank=True)
+    # The conversation's number of the last edit or deletion; 0 for a message as it was sent.
+    change = models.PositiveBigIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    # On MongoDB, the words that the message is found by (chat.message_terms); threads do not read them.
+    terms = models.JSONField(default=list, blank=True, editable=False)
+
+    objects = MessageManager()
 
     class Meta:
+        base_manager_name = "objects"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq_once"),
             models.UniqueConstraint(fields=["conversation", "dedupe_key"], name="message_once"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["conversation", "-seq"], name="message_newest"),
+            MongoIndex(fields=["conversation", "terms", "-seq"], name="message_terms"),
         ]
 
     def __str__(self) -> str:
@@ -120,6 +140,46 @@ class Message(Row):
         """Who wrote it, also where the store is named as the sender; None for the store's own lines."""
         author = self.dedupe_key.partition(":")[0]
         return None if author == "store" else uuid.UUID(author)
+
+    @property
+    def is_edited(self) -> bool:
+        return bool(self.change) and self.deleted_at is None
+
+
+class MessageVersion(Row):
+    """What a message was before it was edited or deleted, kept for disputes: staff read it with a reason, nobody else
+    at all. Only ever inserted."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    # The conversation's number of the change that ended this version.
+    change = models.PositiveBigIntegerField()
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="versions")
+    body = models.TextField(max_length=4000, blank=True)
+    files = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["conversation", "change"], name="change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.change}"
+
+
+class MessageTerm(Row):
+    """A normalised word of a message: the index of the search on SQLite (`chat.message_terms`)."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_index=False)
+    term = models.CharField(max_length=40)
+    seq = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "term", "seq"], name="message_term_once")
+        ]
+        # What an edit or a deletion takes away.
+        indexes: ClassVar = [models.Index(fields=["conversation", "seq"], name="message_term_seq")]
+
+    def __str__(self) -> str:
+        return self.term
 
 
 class Notification(Row):

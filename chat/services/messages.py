@@ -4,7 +4,8 @@ import datetime
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -17,8 +18,10 @@ from accountsstore.db import atomic
 from accountsstore.events import MessageNew, Receipt
 from accountsstore.outbox import publish
 from chat.errors import BadMessage, ConversationLocked, NotAMember, PersonAway
+from chat.message_terms import in_column, message_words, terms_insert
 from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
+from chat.services.attachments import attachments_bind, attachments_find, file_card
 from chat.services.blocks import require_not_blocked
 from chat.services.turns import customer_wrote
 
@@ -30,18 +33,21 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 MISSED_AFTER = datetime.timedelta(minutes=5)
 
 
-def message_send(*, conversation: Conversation, sender: User, client_id: str, body: str) -> Message:
+def message_send(
+    *, conversation: Conversation, sender: User, client_id: str, body: str, files: Sequence[uuid.UUID] = ()
+) -> Message:
     """Write `body` (1 to 4000 characters after trimming) into the conversation and tell both sides.
 
-    Safe to repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the
-    body. Raises NotAMember, ConversationLocked, PersonAway, Blocked, BadMessage. Call it outside a transaction.
+    `files` are up to 5 uploads of the sender (`chat.services.attachments`); with them `body` may be empty. Safe to
+    repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the body.
+    Raises NotAMember, ConversationLocked, PersonAway, Blocked, BadMessage, FileTaken. Call it outside a transaction.
     """
     if not CLIENT_ID.fullmatch(client_id):
         raise BadMessage(_("The message has no valid id. Load the page again."))
-    body = clean_body(body)
+    body = clean_body(body, may_be_empty=bool(files))
     key = f"{sender.pk.hex}:{client_id}"
     try:
-        return _message_send(conversation=conversation, sender=sender, key=key, body=body)
+        return _message_send(conversation=conversation, sender=sender, key=key, body=body, files=files)
     except IntegrityError:
         # The same message came twice at once, and the other one was first.
         first = Message.objects.filter(conversation=conversation, dedupe_key=key).first()
@@ -50,12 +56,14 @@ def message_send(*, conversation: Conversation, sender: User, client_id: str, bo
         return first
 
 
-def clean_body(body: str) -> str:
+def clean_body(body: str, *, may_be_empty: bool = False) -> str:
     """Trimmed, without control characters. Raises BadMessage when nothing is left, or too much."""
     # Cc: control characters; Cs: halves of a character, which no database stores.
     body = "".join(c for c in body if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")).strip()
     # Cf: marks of direction and joining. They belong into Arabic text, but alone they are nothing to read.
     if all(c.isspace() or unicodedata.category(c) == "Cf" for c in body):
+        if may_be_empty:
+            return ""
         raise BadMessage(_("Write something first."), field="body")
     if len(body) > BODY_MAX:
         raise BadMessage(
@@ -67,17 +75,22 @@ def clean_body(body: str) -> str:
 
 
 @atomic
-def _message_send(*, conversation: Conversation, sender: User, key: str, body: str) -> Message:
+def _message_send(
+    *, conversation: Conversation, sender: User, key: str, body: str, files: Sequence[uuid.UUID]
+) -> Message:
     if first := Message.objects.filter(conversation=conversation, dedupe_key=key).first():
         return first
-    people = _people(conversation)
-    sender = _require_talking(people, sender)
+    people = people_in(conversation)
+    sender = require_talking(people, sender)
     if conversation.kind == Conversation.Kind.DIRECT:
         require_not_blocked(sender, [person.user for person in people])
+    attached = attachments_find(sender, files)
     if not Conversation.objects.filter(pk=conversation.pk, is_locked=False).update(last_seq=F("last_seq") + 1):
         raise ConversationLocked
-    message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body)
-    _copy_to_lists(message, Participant.objects.filter(conversation=conversation, left_at=None), body)
+    cards = [file_card(file) for file in attached]
+    message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body, files=cards)
+    attachments_bind(message, attached)
+    _copy_to_lists(message, Participant.objects.filter(conversation=conversation, left_at=None), preview(body, cards))
     mine = Participant.objects.filter(conversation=conversation, user=sender)
     # Who had read everything has read this too; who had not still has the earlier ones to read.
     mine.filter(read_seq=message.seq - 1).update(read_seq=message.seq, delivered_seq=message.seq)
@@ -90,12 +103,12 @@ def _message_send(*, conversation: Conversation, sender: User, key: str, body: s
     return message
 
 
-def _people(conversation: Conversation) -> list[Participant]:
+def people_in(conversation: Conversation) -> list[Participant]:
     """Who is in the conversation now, as the database knows them, not as a session remembers."""
     return list(Participant.objects.filter(conversation=conversation, left_at=None).select_related("user"))
 
 
-def _require_talking(people: list[Participant], sender: User) -> User:
+def require_talking(people: list[Participant], sender: User) -> User:
     """The sender as the database knows them now. Raises NotAMember, PersonAway."""
     me = next((person.user for person in people if person.user_id == sender.pk), None)
     if me is None:
@@ -108,12 +121,31 @@ def _require_talking(people: list[Participant], sender: User) -> User:
     return me
 
 
-def _append(conversation: Conversation, *, sender: User | None, key: str, kind: str, body: str) -> Message:
+def _append(
+    conversation: Conversation,
+    *,
+    sender: User | None,
+    key: str,
+    kind: str,
+    body: str,
+    files: list[dict[str, Any]],
+) -> Message:
     """Insert under the number just taken. Inside the caller's transaction."""
     seq = Conversation.objects.values_list("last_seq", flat=True).get(pk=conversation.pk)
-    return Message.objects.create(
-        conversation=conversation, seq=seq, sender=sender, dedupe_key=key, kind=kind, body=body
+    # The store's own lines read differently in each language.
+    terms = message_words(body, files) if kind == Message.Kind.TEXT else []
+    message = Message.objects.create(
+        conversation=conversation,
+        seq=seq,
+        sender=sender,
+        dedupe_key=key,
+        kind=kind,
+        body=body,
+        files=files,
+        terms=in_column(terms),
     )
+    terms_insert(message, terms)
+    return message
 
 
 def _copy_to_lists(message: Message, people: QuerySet[Participant], text: str) -> None:
@@ -121,12 +153,13 @@ def _copy_to_lists(message: Message, people: QuerySet[Participant], text: str) -
         last_seq=message.seq,
         last_message_at=message.created_at,
         last_sender_id=message.sender_id,
-        last_text=preview(text),
+        last_text=text,
     )
 
 
-def preview(text: str) -> str:
-    line = " ".join(text.split())
+def preview(text: str, files: Sequence[dict[str, Any]] = ()) -> str:
+    """A message in one line of a list: its words, or the names of its files; empty for a deleted one."""
+    line = " ".join((text or ", ".join(file["name"] for file in files)).split())
     return line if len(line) <= PREVIEW_MAX else line[: PREVIEW_MAX - 1] + "…"
 
 
@@ -141,6 +174,7 @@ def _publish_new(message: Message, user_ids: Iterable[uuid.UUID], *, sender: Use
             kind=message.kind,
             body=body,
             at=message.created_at.isoformat(timespec="milliseconds"),
+            files=message.files,
         ),
         to=user_ids,
     )
@@ -165,13 +199,13 @@ def system_message(*, conversation: Conversation, note: str, key: str) -> Messag
 def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -> Message:
     if first := Message.objects.filter(conversation=conversation, dedupe_key=dedupe_key).first():
         return first
-    people = _people(conversation)
+    people = people_in(conversation)
     Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
-    message = _append(conversation, sender=None, key=dedupe_key, kind=Message.Kind.SYSTEM, body=note)
+    message = _append(conversation, sender=None, key=dedupe_key, kind=Message.Kind.SYSTEM, body=note, files=[])
     for person in people:
         with translation.override(person.user.language):
             text = note_text(note)
-        _copy_to_lists(message, Participant.objects.filter(pk=person.pk), text)
+        _copy_to_lists(message, Participant.objects.filter(pk=person.pk), preview(text))
         _publish_new(message, [person.user_id], sender=None, body=text)
     return message
 
@@ -185,9 +219,9 @@ def store_message(*, conversation: Conversation, author: User, client_id: str, b
     """
     Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
     key = f"{author.pk.hex}:{client_id}"
-    message = _append(conversation, sender=None, key=key, kind=Message.Kind.TEXT, body=body)
+    message = _append(conversation, sender=None, key=key, kind=Message.Kind.TEXT, body=body, files=[])
     people = Participant.objects.filter(conversation=conversation, left_at=None)
-    _copy_to_lists(message, people, body)
+    _copy_to_lists(message, people, preview(body))
     people.filter(mail_due_at=None, mailed_seq__lte=F("read_seq")).update(mail_due_at=message.created_at + MISSED_AFTER)
     _publish_new(message, people.values_list("user_id", flat=True), sender=None, body=body)
     return message

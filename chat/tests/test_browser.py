@@ -1,6 +1,7 @@
 """Two people talk, in two browsers, over the real socket."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,12 +10,16 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 from accounts.models import User
 from accounts.services import user_suspend
 from chat.models import Conversation, Message
+from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_send, system_message
 from chat.services.notifications import notification_create
 from chat.tests.conftest import wait_for
 from chat.tests.factories import OrderFactory
 from payments.models import Order
+from uploads.models import StoredFile
+from uploads.tests.factories import stored_file
+from uploads.tests.samples import drawing, encoded, pdf
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -259,6 +264,103 @@ def test_a_suspended_person_is_shown_the_door_at_once(
     expect(amal.get_by_role("textbox", name="Message to")).to_have_count(0)
 
 
+def test_an_edit_and_a_deletion_show_in_both_browsers_and_after_a_drop(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal, north = page_of(buyer), page_of(seller)
+    amal.goto(talk.get_absolute_url())
+    north.goto(talk.get_absolute_url())
+    for text in ("Alpha", "Bravo"):
+        write(amal, text)
+        expect(state(amal, text)).to_have_text("Read")
+    amal.locator(".msg.me", has_text="Alpha").get_by_role("link", name="Edit").click()
+    amal.get_by_role("textbox", name="Edit message").fill("Alpha, corrected")
+    amal.keyboard.press("Enter")
+    for page in (amal, north):
+        line = page.locator("#m1")
+        expect(line.locator(".bubble")).to_contain_text("Alpha, corrected")
+        expect(line.get_by_text("edited")).to_be_visible()
+
+    north.context.set_offline(True)
+    expect(north.get_by_text("There is no connection.")).to_be_visible()
+    amal.locator(".msg.me", has_text="Bravo").get_by_role("link", name="Edit").click()
+    amal.get_by_role("button", name="Delete").click()
+    expect(amal.locator("#m2 .bubble")).to_contain_text("Message deleted")
+    expect(amal.locator("#m2").get_by_role("link", name="Edit")).to_have_count(0)
+    north.context.set_offline(False)
+    expect(north.locator("#m2 .bubble")).to_contain_text("Message deleted")
+    expect(north.locator("[data-list-text]")).to_have_text("Message deleted")
+    for page in (amal, north):
+        before = lines(page)
+        page.reload()
+        assert lines(page) == before == ["Alpha, corrected", "Message deleted"]
+
+
+def test_files_are_uploaded_shown_and_opened_by_the_other_side(
+    page_of: Open, talk: Conversation, buyer: User, seller: User, tmp_path: Path
+) -> None:
+    (tmp_path / "level.jpg").write_bytes(encoded(drawing()))
+    (tmp_path / "invoice.pdf").write_bytes(pdf())
+    (tmp_path / "setup.exe").write_bytes(b"MZ")
+    amal, north = page_of(buyer), page_of(seller)
+    amal.goto(talk.get_absolute_url())
+    north.goto(talk.get_absolute_url())
+    field = amal.get_by_label("Attach files")
+    field.set_input_files(tmp_path / "setup.exe")
+    expect(amal.get_by_text("setup.exe: This is not a picture.")).to_be_visible()
+    field.set_input_files([tmp_path / "level.jpg", tmp_path / "invoice.pdf"])
+    rows = amal.locator("[data-attach-rows] > li")
+    expect(rows).to_have_count(2)
+    expect(rows.locator("progress:visible")).to_have_count(0)
+    amal.get_by_role("button", name="Remove this file: invoice.pdf").click()
+    expect(rows).to_have_count(1)
+    field.set_input_files(tmp_path / "invoice.pdf")
+    expect(rows.locator("progress:visible")).to_have_count(0)
+    expect(rows).to_have_count(2)
+    amal.get_by_role("button", name="Send").click()
+    expect(rows).to_have_count(0)
+    for page in (amal, north):
+        picture = page.get_by_role("img", name="Picture: level.jpg")
+        expect(picture).to_be_visible()
+        wait_for(lambda seen=picture: seen.evaluate("image => image.complete && image.naturalWidth > 0"))
+        with page.expect_download() as download:
+            page.get_by_role("link", name="invoice.pdf").click()
+        assert download.value.suggested_filename == "invoice.pdf"
+        page.reload()
+        expect(page.get_by_role("img", name="Picture: level.jpg")).to_be_visible()
+
+
+def test_contact_details_are_warned_of_before_they_are_sent(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    write(amal, "Write to sam@mailbox.example")
+    expect(amal.get_by_text("not protected by escrow")).to_be_visible()
+    amal.reload()
+    amal.locator("[data-chat-pending]").get_by_role("button", name="Edit").click()
+    expect(amal.get_by_role("textbox", name="Message to")).to_have_value("Write to sam@mailbox.example")
+    amal.keyboard.press("Enter")
+    amal.get_by_role("button", name="Send anyway").click()
+    expect(state(amal, "sam@mailbox.example")).to_have_text("Sent")
+    assert Message.objects.count() == 1
+
+
+def test_a_search_leads_to_the_place_in_the_thread(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    for number in range(120):
+        body = "The needle" if number == 9 else f"Straw {number}"
+        message_send(conversation=talk, sender=seller, client_id=f"client-{number:04}", body=body)
+    amal = page_of(buyer)
+    amal.goto(talk.get_absolute_url())
+    amal.get_by_role("link", name="Search this conversation").click()
+    amal.get_by_role("searchbox", name="Words of a message").fill("needle")
+    amal.keyboard.press("Enter")
+    amal.get_by_role("link", name="The needle").click()
+    expect(amal.locator("#m10")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize(("language", "dark", "width"), [("en", False, 1280), ("en", True, 360), ("ar", False, 390)])
 def test_the_pages_are_accessible_and_fit(
     page_of: Open, talk: Conversation, buyer: User, seller: User, language: str, dark: bool, width: int
@@ -266,12 +368,27 @@ def test_the_pages_are_accessible_and_fit(
     system_message(conversation=talk, note="deliver", key="e1")
     for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 2000)]):
         message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
+    files = [stored_file(buyer, StoredFile.Purpose.CHAT).pk, stored_file(buyer, StoredFile.Purpose.CHAT, pdf()).pk]
+    message_send(conversation=talk, sender=buyer, client_id="client-0010", body="", files=files)
+    message_send(conversation=talk, sender=buyer, client_id="client-0011", body="Wrong")
+    message_delete(conversation=talk, sender=buyer, client_id="client-0011")
+    message_edit(conversation=talk, sender=buyer, client_id="client-0001", body="شكرا جزيلا")
     other = conversation_direct(user=buyer, other=seller)
     message_send(conversation=other, sender=seller, client_id="client-0009", body="A question")
     params = {"title": "T" * 100, "buyer": "Amal", "seller": "northpine", "price_minor": 100, "currency": "USD"}
     notification_create(user=buyer, kind="order.declined", params=params, url="/help/", dedupe_key="n1")
     page = page_of(buyer, language=language, dark=dark, width=width)
-    for url in ("/messages/", talk.get_absolute_url(), "/notifications/", "/me/notifications/", "/messages/?q=nobody"):
+    search = f"{talk.get_absolute_url()}search/?q=delivered"
+    change = f"{talk.get_absolute_url()}mine/client-0001/"
+    for url in (
+        "/messages/",
+        talk.get_absolute_url(),
+        search,
+        change,
+        "/notifications/",
+        "/me/notifications/",
+        "/messages/?q=nobody",
+    ):
         page.goto(url)
         results = Axe().run(page)
         assert results.violations_count == 0, f"{url}: {results.generate_report()}"

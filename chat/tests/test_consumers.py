@@ -22,10 +22,13 @@ from chat import consumers, socket_work
 from chat.frames import Resync
 from chat.models import Conversation, Message, Participant
 from chat.presence import presence
+from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
 from chat.tests.factories import OrderFactory
 from chat.tests.tabs import Tab
+from uploads.models import StoredFile
+from uploads.tests.factories import stored_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,7 +199,7 @@ async def test_what_was_missed_while_away_comes_back_once_and_in_order(
     assert [frame["seq"] for frame in news] == [2, 3, 4, 5, 6, 7]
     assert news[0]["body"] == "m2"
     assert news[-1]["body"] == "Delivered. The check period has started."
-    assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 7}
+    assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 7, "change": 0}
 
 
 async def test_resuming_tells_how_far_the_other_is(talk: Conversation, buyer: User, seller: User) -> None:
@@ -430,9 +433,24 @@ async def test_a_failure_below_is_an_error_frame_and_not_the_end(
         assert (await tab.expect("message.ack"))["seq"] == 1
 
 
-KEYS = st.sampled_from(["type", "conversation", "client_id", "body", "seq", "since", "x"])
+KEYS = st.sampled_from(
+    ["type", "conversation", "client_id", "body", "files", "confirmed", "seq", "since", "changes", "x"]
+)
 TYPES = st.sampled_from(
-    ["message.send", "message.read", "message.delivered", "typing", "resume", "ping", "welcome", "deliver", "", "x"]
+    [
+        "message.send",
+        "message.edit",
+        "message.delete",
+        "message.read",
+        "message.delivered",
+        "typing",
+        "resume",
+        "ping",
+        "welcome",
+        "deliver",
+        "",
+        "x",
+    ]
 )
 HEX = st.sampled_from(["0" * 32, "f" * 32, "F" * 32, "0" * 31, "real"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60) | HEX
@@ -470,3 +488,91 @@ def test_no_frames_at_all_kill_the_socket(
             assert not [frame for frame in answers if frame.get("code") == "failed"]
 
     async_to_sync(play)()
+
+
+# ---------------------------------------------------------------- edits, deletions, files, warnings
+
+
+async def test_an_edit_is_acknowledged_and_told_to_both_sides(talk: Conversation, buyer: User, seller: User) -> None:
+    async with Tab(buyer) as b, Tab(seller) as s:
+        await say(b, talk, "Hello", "client-0001")
+        await b.expect("message.ack")
+        for _ in range(2):
+            await b.say("message.edit", conversation=talk.pk.hex, client_id="client-0001", body="Hello there")
+            ack = await b.expect("message.ack", client_id="client-0001")
+            assert (ack["seq"], ack["change"]) == (1, 1)
+        changed = await s.expect("message.changed")
+        assert (changed["seq"], changed["body"], changed["deleted"]) == (1, "Hello there", False)
+        await b.say("message.delete", conversation=talk.pk.hex, client_id="client-0001")
+        await b.expect("message.ack", change=2)
+        assert (await s.expect("message.changed"))["deleted"] is True
+        await b.say("message.edit", conversation=talk.pk.hex, client_id="client-0001", body="Back")
+        assert (await b.expect("error", client_id="client-0001"))["code"] == "message_deleted"
+
+
+async def test_who_was_away_learns_of_edits_and_deletions_once(talk: Conversation, buyer: User, seller: User) -> None:
+    for n in range(3):
+        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+    change = {"conversation": talk, "sender": seller}
+    await in_thread(message_edit, **change, client_id="client-0000", body="m0, changed")
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 2}, changes={talk.pk.hex: 0})
+        frames = await tab.settle()
+        assert [frame["seq"] for frame in frames if frame["type"] == "message.new"] == [3]
+        assert [(f["seq"], f["body"]) for f in frames if f["type"] == "message.changed"] == [(1, "m0, changed")]
+        assert frames[-1] == {"type": "resumed", "conversation": talk.pk.hex, "seq": 3, "change": 1}
+    await in_thread(message_edit, **change, client_id="client-0000", body="m0, again")
+    await in_thread(message_delete, **change, client_id="client-0000")
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 3}, changes={talk.pk.hex: 1})
+        changed = [frame for frame in await tab.settle() if frame["type"] == "message.changed"]
+        assert [(frame["seq"], frame["change"], frame["deleted"], frame["body"]) for frame in changed] == [
+            (1, 3, True, "")
+        ]
+        await tab.say("resume", since={talk.pk.hex: 0}, changes={talk.pk.hex: 3})
+        frames = await tab.settle()
+        assert next((f["seq"], f["deleted"]) for f in frames if f["type"] == "message.new") == (1, True)
+        assert not [frame for frame in frames if frame["type"] == "message.changed"]
+
+
+async def test_who_missed_too_many_changes_is_told_to_load_the_page(
+    talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_work, "RESUME_LIMIT", 2)
+    await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="m")
+    for n in range(3):
+        await in_thread(message_edit, conversation=talk, sender=seller, client_id="client-0001", body=f"m{n}")
+    async with Tab(buyer) as tab:
+        await tab.say("resume", since={talk.pk.hex: 1}, changes={talk.pk.hex: 0})
+        assert await tab.settle() == [{"type": "resync", "conversation": talk.pk.hex}]
+
+
+async def test_contact_details_are_warned_of_and_sent_when_confirmed(talk: Conversation, buyer: User) -> None:
+    said = {"conversation": talk.pk.hex, "client_id": "client-0001", "body": "Write to sam@mailbox.example"}
+    async with Tab(buyer) as tab:
+        await tab.say("message.send", **said)
+        warning = await tab.expect("message.warning", client_id="client-0001")
+        assert "escrow" in warning["detail"]
+        assert await Message.objects.acount() == 0
+        await tab.say("message.send", **said, confirmed=True)
+        await tab.expect("message.ack", client_id="client-0001")
+        await tab.say("message.edit", **{**said, "body": "Call me on 0505550123"})
+        await tab.expect("message.warning", client_id="client-0001")
+
+
+async def test_support_is_told_contact_details_without_a_warning(talk: Conversation, buyer: User) -> None:
+    await Conversation.objects.filter(pk=talk.pk).aupdate(kind=Conversation.Kind.TICKET)
+    async with Tab(buyer) as tab:
+        await say(tab, talk, "Call me on 0505550123", "client-0001")
+        await tab.expect("message.ack")
+
+
+async def test_files_reach_the_other_side_with_the_message(talk: Conversation, buyer: User, seller: User) -> None:
+    file = await in_thread(stored_file, buyer, StoredFile.Purpose.CHAT)
+    async with Tab(buyer) as b, Tab(seller) as s:
+        message = {"conversation": talk.pk.hex, "body": "", "files": [file.pk.hex]}
+        await b.say("message.send", **message, client_id="client-0001")
+        await b.expect("message.ack")
+        assert (await s.expect("message.new"))["files"][0]["id"] == file.pk.hex
+        await b.say("message.send", **message, client_id="client-0002")
+        assert (await b.expect("error", client_id="client-0002"))["code"] == "file_taken"

@@ -222,7 +222,12 @@ async def main(people: int, seconds: float, report: Path | None, prepared: tuple
         await crowd.until(
             lambda: all(crowd.seen[person] >= crowd.last_seq[crowd.talks[person // 2]] for person in range(people))
         )
-        found |= {"acknowledged": crowd.acknowledged, "asked_again": crowd.gaps, "errors": crowd.errors, "refused": crowd.refused}
+        found |= {
+            "acknowledged": crowd.acknowledged,
+            "asked_again": crowd.gaps,
+            "errors": crowd.errors,
+            "refused": crowd.refused,
+        }
         await crowd.leave()
     print(json.dumps({key: round(value, 1) for key, value in found.items()}, indent=1))
     if report:

@@ -74,7 +74,7 @@ def test_a_pdf_is_taken_as_a_proof_with_a_picture_of_its_first_page(buyer: User)
     assert set(file.variants) == {"large", "card", "thumb"}
 
 
-@pytest.mark.parametrize("purpose", [Purpose.LISTING_IMAGE, Purpose.AVATAR, Purpose.CHAT])
+@pytest.mark.parametrize("purpose", [Purpose.LISTING_IMAGE, Purpose.AVATAR])
 def test_a_pdf_is_refused_where_pictures_are_shown(buyer: User, purpose: str) -> None:
     with pytest.raises(BadFile, match=r"PDF files are not accepted here\. Choose a JPEG, PNG or WebP picture\.$"):
         file_store(owner=buyer, purpose=purpose, upload=samples.upload(samples.pdf()))

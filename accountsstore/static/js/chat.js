@@ -23,6 +23,7 @@ class Chat {
     this.me = data.me;
     this.other = data.other;
     this.last = Number(data.last);
+    this.changes = Number(data.changes);
     this.far = { read: Number(data.otherRead), delivered: Number(data.otherDelivered) };
     this.log = root.querySelector("[data-chat-log]");
     this.lines = root.querySelector("[data-chat-lines]");
@@ -35,9 +36,10 @@ class Chat {
     this.dayWords = new Intl.DateTimeFormat(`${language}-u-nu-latn`, { weekday: "long", day: "numeric", month: "long", timeZone: data.timeZone });
     this.told = { read: 0, delivered: 0 };
     this.inView = false;
-    this.toEnd();
+    if (!location.hash.startsWith("#m")) this.toEnd(); // else a search led to one message
     new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; this.receipts(); }).observe(this.log);
     if (this.form) this.prepareForm();
+    for (const link of this.lines.querySelectorAll("[data-edit]")) this.offerEdit(link.closest(".msg"), new Date(link.dataset.edit));
     this.showWaiting();
   }
 
@@ -67,11 +69,49 @@ class Chat {
     return seq <= this.far.read ? "read" : seq <= this.far.delivered ? "delivered" : "sent";
   }
 
-  line(kind, text, at) {
+  line(kind, frame, at) {
     const line = this.template(kind);
-    line.querySelector("[data-text]").textContent = text;
+    this.fill(line, frame);
     line.querySelector("[data-time]").textContent = this.clock.format(at);
     return line;
+  }
+
+  /** What the message says now, in its line. */
+  fill(line, frame) {
+    const text = line.querySelector("[data-text]");
+    text.textContent = frame.deleted ? this.root.dataset.deleted : frame.body;
+    const bubble = text.closest(".bubble");
+    if (!bubble) return; // a line of the store's
+    bubble.hidden = !text.textContent;
+    for (const name of ["quiet", "italic"]) bubble.classList.toggle(name, Boolean(frame.deleted));
+    line.querySelector("[data-edited]").hidden = !frame.edited || frame.deleted;
+    line.querySelector("[data-files]").replaceChildren(...(frame.files ?? []).map((file) => this.file(file)));
+  }
+
+  file({ id, name, mime, size }) {
+    const picture = mime.startsWith("image/");
+    const link = this.root.querySelector(`template[data-chat-file="${picture ? "picture" : "document"}"]`).content.firstElementChild.cloneNode(true);
+    link.href = `/files/${id}/${picture ? "large" : "original"}`;
+    if (picture) {
+      const image = link.querySelector("img");
+      image.alt = image.alt.replace("{name}", name);
+      image.addEventListener("load", () => { if (this.isAtEnd()) this.toEnd(); });
+      image.src = `/files/${id}/card`;
+    } else {
+      link.querySelector("[data-name]").textContent = name;
+      link.querySelector("[data-size]").textContent = size < 1024 * 1024 ? `${Math.ceil(size / 1024)} kB` : `${(size / 1024 / 1024).toFixed(1)} MB`;
+    }
+    return link;
+  }
+
+  /** One's own message can be edited for a while; the way to do it is taken away in time. */
+  offerEdit(line, at) {
+    const link = line.querySelector("[data-edit]");
+    if (!link || !this.form) return;
+    const left = at.getTime() + this.root.dataset.editMinutes * 60_000 - Date.now();
+    link.href = this.root.dataset.editUrl.replace("client-id", line.dataset.clientId);
+    link.hidden = left <= 0;
+    if (left > 0) setTimeout(() => { link.hidden = true; }, left);
   }
 
   /** Put the message `frame` at the end of the thread. It must be the next number. */
@@ -79,13 +119,15 @@ class Chat {
     const atEnd = this.isAtEnd();
     const at = new Date(frame.at);
     const mine = frame.sender === this.me;
-    const line = this.line(frame.kind === "system" ? "note" : mine ? "mine" : "theirs", frame.body, at);
+    const line = this.line(frame.kind === "system" ? "note" : mine ? "mine" : "theirs", frame, at);
     line.dataset.seq = frame.seq;
+    line.id = `m${frame.seq}`;
     line.dataset.atDay = this.isoDay.format(at);
     if (mine) {
       line.dataset.clientId = frame.client_id;
       this.pending.querySelector(`[data-client-id="${CSS.escape(frame.client_id)}"]`)?.remove();
       this.setState(line, this.stateOf(frame.seq));
+      if (!frame.deleted) this.offerEdit(line, at);
     } else if (frame.sender) {
       this.dots.hidden = true;
       if (document.hidden && !this.lines.querySelector("[data-unread-line]")) this.lines.append(this.template("unread"));
@@ -124,13 +166,32 @@ class Chat {
     const waiting = this.pending.querySelector(`[data-client-id="${CSS.escape(frame.client_id)}"]`);
     if (!waiting) return;
     if (frame.seq === this.last + 1) {
-      const body = waiting.querySelector("[data-text]").textContent;
-      this.append({ ...frame, body, sender: this.me, kind: "text" });
+      this.append({ ...waiting.message, ...frame, sender: this.me, kind: "text" });
     } else if (frame.seq > this.last) {
       this.catchUp();
     } else {
       waiting.remove(); // it is in the thread already
     }
+  }
+
+  /** A jump in the numbers of changes, or a message that is not here yet, is asked for. */
+  onChanged(frame) {
+    if (frame.change <= this.changes) return;
+    if (frame.seq > this.last || frame.event && frame.change > this.changes + 1) {
+      this.catchUp();
+      return;
+    }
+    this.changes = frame.change;
+    const line = this.lines.querySelector(`.msg[data-seq="${frame.seq}"]`);
+    if (!line || Number(line.dataset.change ?? 0) >= frame.change) return;
+    line.dataset.change = frame.change;
+    this.fill(line, { ...frame, edited: true });
+    if (frame.deleted) line.querySelector("[data-edit]")?.remove();
+  }
+
+  onResumed(frame) {
+    this.changes = Math.max(this.changes, frame.change);
+    this.receipts();
   }
 
   onReceipt(frame) {
@@ -175,7 +236,7 @@ class Chat {
   }
 
   catchUp() {
-    send({ type: "resume", since: { [this.id]: this.last } });
+    send({ type: "resume", since: { [this.id]: this.last }, changes: { [this.id]: this.changes } });
   }
 
   // ------------------------------------------------------------ how far this side has come
@@ -217,12 +278,14 @@ class Chat {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       const body = text.value.trim();
-      if (!body) return;
+      const taken = { form: this.form, files: [], busy: false };
+      tell("store:attach.take", taken);
+      if (taken.busy || !body && !taken.files.length) return;
       text.value = "";
       try { sessionStorage.removeItem(draft); } catch { /* no draft */ }
       this.lines.querySelector("[data-unread-line]")?.remove();
       this.typedAt = 0;
-      const message = { conversation: this.id, client_id: newId(), body };
+      const message = { conversation: this.id, client_id: newId(), body, files: taken.files };
       this.showPending(message);
       tell("store:outbox.add", message);
       text.focus();
@@ -231,6 +294,14 @@ class Chat {
       const line = event.target.closest("[data-client-id]");
       const detail = { client_id: line?.dataset.clientId };
       if (event.target.closest("[data-chat-retry]")) tell("store:outbox.retry", detail);
+      if (event.target.closest("[data-chat-confirm]")) tell("store:outbox.retry", { ...detail, confirmed: true });
+      if (event.target.closest("[data-chat-edit]")) {
+        text.value = [line.message.body, text.value].filter(Boolean).join("\n");
+        tell("store:attach.give", { form: this.form, files: line.message.files ?? [] });
+        tell("store:outbox.drop", detail);
+        line.remove();
+        text.focus();
+      }
       if (event.target.closest("[data-chat-drop]")) {
         tell("store:outbox.drop", detail);
         line.remove();
@@ -242,9 +313,10 @@ class Chat {
   showPending(message) {
     if (this.root.querySelector(`[data-client-id="${CSS.escape(message.client_id)}"]`)) return;
     this.lines.querySelector("[data-chat-empty]")?.remove();
-    const line = this.line("mine", message.body, new Date(message.written ?? Date.now()));
+    const line = this.line("mine", message, new Date(message.written ?? Date.now()));
     line.dataset.clientId = message.client_id;
-    this.setState(line, message.why ? "failed" : "waiting", message.why);
+    line.message = message;
+    this.setState(line, message.why ? message.warned ? "warned" : "failed" : "waiting", message.why);
     this.pending.append(line);
     this.toEnd();
   }
@@ -292,17 +364,18 @@ const of = (frame) => chats.get(frame.conversation);
 
 on("store:message.new", (frame, event) => of(frame)?.onMessage(frame, event));
 on("store:message.ack", (frame) => of(frame)?.onAck(frame));
+on("store:message.changed", (frame) => of(frame)?.onChanged(frame));
 on("store:receipt", (frame) => of(frame)?.onReceipt(frame));
 on("store:typing", (frame) => of(frame)?.onTyping(frame));
 on("store:presence", (frame) => {
   for (const place of document.querySelectorAll(`[data-presence="${CSS.escape(frame.user)}"]`)) place.hidden = !frame.online;
 });
-on("store:resumed", (frame) => of(frame)?.receipts());
+on("store:resumed", (frame) => of(frame)?.onResumed(frame));
 // More was missed than the socket carries. What is being written survives the reload.
 on("store:resync", (frame) => { if (of(frame)) location.reload(); });
 on("store:connection", (detail) => { up = detail.up; subscribe(); for (const chat of chats.values()) chat.onConnection(up); });
-on("store:outbox.failed", ({ client_id, why }) => {
-  for (const chat of chats.values()) { const line = chat.pendingLine(client_id); if (line) chat.setState(line, "failed", why); }
+on("store:outbox.failed", ({ client_id, why, warned }) => {
+  for (const chat of chats.values()) { const line = chat.pendingLine(client_id); if (line) chat.setState(line, warned ? "warned" : "failed", why); }
 });
 on("store:outbox.waiting", ({ client_id }) => {
   for (const chat of chats.values()) { const line = chat.pendingLine(client_id); if (line) chat.setState(line, "waiting"); }
@@ -316,7 +389,7 @@ on("store:message.new", (frame, event) => {
   const row = document.querySelector(`[data-conversation="${CSS.escape(frame.conversation)}"]`);
   if (!row) return;
   const me = document.querySelector('meta[name="store-user"]').content;
-  row.querySelector("[data-list-text]").textContent = frame.body;
+  showInList(row, frame);
   row.querySelector("[data-list-own]").hidden = frame.sender !== me;
   row.querySelector("[data-list-time]").textContent = clockIn(row.closest("[data-conversations]").dataset.conversations).format(new Date(frame.at));
   row.parentElement.prepend(row);
@@ -325,6 +398,16 @@ on("store:message.new", (frame, event) => {
   const figure = dot.querySelector("[data-figure]");
   figure.textContent = (dot.hidden ? 0 : Number(figure.textContent)) + 1;
   dot.hidden = false;
+});
+
+function showInList(row, { body, files, deleted }) {
+  const words = deleted ? row.closest("[data-conversations]").dataset.deleted : body || files.map((file) => file.name).join(", ");
+  row.querySelector("[data-list-text]").textContent = words;
+}
+
+on("store:message.changed", (frame) => {
+  const row = frame.newest && document.querySelector(`[data-conversation="${CSS.escape(frame.conversation)}"]`);
+  if (row) showInList(row, frame);
 });
 
 // Earlier messages come in above: what was being read stays where it is.

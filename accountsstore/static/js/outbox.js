@@ -1,9 +1,9 @@
 // Messages that the store has not acknowledged yet, of all conversations, on every page. They survive a reload, go out
 // one after the other, and again until they are acknowledged: the store takes a client_id once, however often it comes.
 //
-// `store:outbox.add` {conversation, client_id, body} keeps and sends one; `.retry` and `.drop` {client_id} decide about
-// one that was refused; `.list` {conversation, messages: []} is filled at once. `store:outbox.failed` {client_id, why}
-// and `store:outbox.waiting` {client_id} tell what became of one.
+// `store:outbox.add` {conversation, client_id, body, files} keeps and sends one; `.retry` {client_id, confirmed} and
+// `.drop` {client_id} decide about one that was refused or warned of; `.list` {conversation, messages: []} is filled at
+// once. `store:outbox.failed` {client_id, why, warned} and `store:outbox.waiting` {client_id} tell what became of one.
 
 const RETRY_MS = 10_000;
 const SLOW_DOWN_MS = 2_000;
@@ -50,9 +50,16 @@ function pump() {
   const next = waiting().find((message) => !message.why);
   sending = next?.client_id ?? null;
   if (!next) return;
-  const { conversation, client_id, body } = next;
-  tell("store:send", { type: "message.send", conversation, client_id, body });
+  const { conversation, client_id, body, files = [], confirmed = false } = next;
+  tell("store:send", { type: "message.send", conversation, client_id, body, files: files.map((file) => file.id), confirmed });
   timer = setTimeout(pump, RETRY_MS);
+}
+
+// It waits for its writer to decide.
+function stop(clientId, why, warned) {
+  keep({ ...memory.get(clientId), why, warned });
+  tell("store:outbox.failed", { client_id: clientId, why, warned });
+  pump();
 }
 
 function done(clientId) {
@@ -72,19 +79,18 @@ on("store:error", (frame) => {
     clearTimeout(timer);
     timer = setTimeout(pump, SLOW_DOWN_MS);
   } else if (memory.has(frame.client_id)) {
-    keep({ ...memory.get(frame.client_id), why: frame.detail });
-    tell("store:outbox.failed", { client_id: frame.client_id, why: frame.detail });
-    pump();
+    stop(frame.client_id, frame.detail, false);
   }
 });
+on("store:message.warning", (frame) => { if (memory.has(frame.client_id)) stop(frame.client_id, frame.detail, true); });
 on("store:outbox.add", (message) => {
   const last = Math.max(0, ...waiting().map((each) => each.written));
   keep({ ...message, written: Math.max(Date.now(), last + 1) });
   if (!sending) pump();
 });
-on("store:outbox.retry", ({ client_id }) => {
+on("store:outbox.retry", ({ client_id, confirmed = false }) => {
   if (!memory.has(client_id)) return;
-  keep({ ...memory.get(client_id), why: "" });
+  keep({ ...memory.get(client_id), why: "", warned: false, confirmed });
   tell("store:outbox.waiting", { client_id });
   if (!sending) pump();
 });

@@ -1,6 +1,5 @@
 """Messages, notifications, and which mails somebody wants."""
 
-import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -18,8 +17,10 @@ from accountsstore.context import Counts
 from accountsstore.errors import StoreError
 from accountsstore.paging import page_of
 from chat import selectors
+from chat.contact_details import require_confirmed
+from chat.errors import ContactDetails
 from chat.forms import MailForm
-from chat.models import Notification, Participant
+from chat.models import Notification
 from chat.notification_texts import MUTABLE, TOPICS, notification_text
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_read, message_send
@@ -31,19 +32,13 @@ from chat.services.notifications import (
     preferences_set,
 )
 from chat.threads import seq_from, thread_of
+from chat.views.messages import place_or_404, uploads_of
 from payments.models import Order
 from payments.selectors import order_for
 
 CONVERSATIONS_PER_PAGE = 30
 # Without a script, or by a program: the socket counts its own frames.
 SEND_RATE, START_RATE = "30/m", "20/h"
-
-
-def _place_or_404(request: HttpRequest, key: str) -> Participant:
-    mine = selectors.membership(request.user, uuid.UUID(key))
-    if mine is None:
-        raise Http404
-    return mine
 
 
 def _list_context(request: HttpRequest) -> dict[str, Any]:
@@ -70,7 +65,7 @@ def conversations(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def conversation(request: HttpRequest, key: str) -> HttpResponse:
-    mine = _place_or_404(request, key)
+    mine = place_or_404(request.user, key)
     thread = thread_of(mine, request.user, seq_from(request.GET.get("before", "")))
     if not thread.is_past:
         message_read(conversation=mine.conversation, user=request.user, seq=thread.last_seq)
@@ -84,7 +79,7 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
 @never_cache
 def earlier(request: HttpRequest, key: str) -> HttpResponse:
     """The messages before `?before=`, as a part of the page that is open."""
-    thread = thread_of(_place_or_404(request, key), request.user, seq_from(request.GET.get("before", "")) or 0)
+    thread = thread_of(place_or_404(request.user, key), request.user, seq_from(request.GET.get("before", "")) or 0)
     return render(request, "chat/lines.html", {"thread": thread})
 
 
@@ -92,19 +87,25 @@ def earlier(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def conversation_send(request: HttpRequest, key: str) -> HttpResponse:
     """The way to send without a script; `next` is the page to return to."""
-    mine = _place_or_404(request, key)
+    mine = place_or_404(request.user, key)
     body = request.POST.get("body", "")
+    context: dict[str, Any] = {"draft": body}
     try:
         if is_ratelimited(request, group="chat.send", key="user", rate=SEND_RATE, increment=True):
             raise StoreError(_("You are sending very fast. Wait a minute, then send it again."), field="body")
+        # Kept for another try, whatever is refused below.
+        context["sent_files"] = files = uploads_of(request)
+        require_confirmed(mine.conversation, body, confirmed="confirmed" in request.POST)
         message_send(
             conversation=mine.conversation,
             sender=request.user,
             client_id=request.POST.get("client_id", ""),
             body=body,
+            files=[file.pk for file in files],
         )
     except StoreError as error:
-        context = {"thread": thread_of(mine, request.user), "error": error, "draft": body}
+        context["thread"] = thread_of(mine, request.user)
+        context["warning" if isinstance(error, ContactDetails) else "error"] = error
         return render(request, "chat/conversation.html", _list_context(request) | context, status=error.http_status)
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
@@ -134,7 +135,7 @@ def order_panel(request: HttpRequest, number: str) -> HttpResponse:
     its_conversation = conversation_for_order(order=order)
     if not request.htmx:
         return redirect(its_conversation)
-    thread = thread_of(_place_or_404(request, its_conversation.pk.hex), request.user)
+    thread = thread_of(place_or_404(request.user, its_conversation.pk.hex), request.user)
     return render(request, "chat/panel.html", {"thread": thread, "next": order.get_absolute_url()})
 
 

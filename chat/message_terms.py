@@ -1,0 +1,73 @@
+"""The words of messages as the database keeps and finds them, within one conversation.
+
+SQLite has a row for each word of a message. MongoDB has them in an array on the message, whose index continues with
+the message's number. The same as `listings.terms`, and the words are compared as there (`listings.words`).
+"""
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from accountsstore.db import atomic
+from chat.models import Conversation, Message, MessageTerm
+from listings.words import words
+
+# A message of 4000 characters rarely has as many different words; what follows them is not found.
+WORDS_PER_MESSAGE = 500
+# Of several words the rarest is looked up and the others are asked for; counting further tells nothing more.
+COUNTED = 1_000
+
+
+def _is_array() -> bool:
+    return connection.vendor == "mongodb"
+
+
+def message_words(body: str, files: list[dict[str, Any]]) -> list[str]:
+    """What a message is found by: its words, and those of its files' names."""
+    return words(" ".join([body, *(file["name"] for file in files)]))[:WORDS_PER_MESSAGE]
+
+
+def in_column(terms: list[str]) -> list[str]:
+    """What a new message holds of its words in its own row."""
+    return terms if _is_array() else []
+
+
+def terms_insert(message: Message, terms: list[str]) -> None:
+    """The words of a new message, as far as its own row does not hold them. Inside the caller's transaction."""
+    if terms and not _is_array():
+        MessageTerm.objects.bulk_create(
+            MessageTerm(conversation_id=message.conversation_id, term=term, seq=message.seq) for term in terms
+        )
+
+
+@atomic
+def terms_set(message: Message, terms: list[str]) -> None:
+    """Have the message found by `terms` and by nothing else. Safe to repeat."""
+    if _is_array():
+        Message.objects.filter(pk=message.pk).update(terms=terms)
+        return
+    MessageTerm.objects.filter(conversation_id=message.conversation_id, seq=message.seq).delete()
+    terms_insert(message, terms)
+
+
+def seqs_with(conversation: Conversation, terms: list[str], before: int | None, limit: int) -> list[int]:
+    """The numbers of up to `limit` messages that hold all of `terms`, newest first, of those before number `before`."""
+    if _is_array():
+        messages = Message.objects.filter(conversation=conversation)
+        for term in terms:
+            messages = messages.filter(terms=term)
+        if before is not None:
+            messages = messages.filter(seq__lt=before)
+        return list(messages.order_by("-seq").values_list("seq", flat=True)[:limit])
+    rarest, *others = sorted(terms, key=lambda term: _rows(conversation, term)[:COUNTED].count())
+    rows = _rows(conversation, rarest)
+    for term in others:
+        rows = rows.filter(Exists(_rows(conversation, term).filter(seq=OuterRef("seq"))))
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    return list(rows.order_by("-seq").values_list("seq", flat=True)[:limit])
+
+
+def _rows(conversation: Conversation, term: str) -> Any:
+    return MessageTerm.objects.filter(conversation=conversation, term=term)

@@ -1,0 +1,1 @@
+"""Pages of the chat: conversations, single messages, blocks and reports, support tickets."""
