@@ -34,7 +34,7 @@ def facts(report: MessageReport) -> list[tuple[Any, Any]]:
 def _read(report: MessageReport, staff: User, data: dict[str, Any]) -> Page:
     report_context_open(report=report, staff=staff)
     until = report.message.seq + AFTERWARDS if report.message else None
-    lines, _earlier = staff_lines(report.conversation, until)
+    lines, _earlier = staff_lines(report.conversation, until, staff)
     return Page("chat/admin/report_context.html", {"title": str(report), "lines": lines, "reported": report.message})
 
 

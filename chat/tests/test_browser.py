@@ -247,7 +247,7 @@ def test_a_notification_shows_at_once_on_any_page(page_of: Open, buyer: User) ->
         "new CustomEvent('store:send', { detail: { type: 'ping' } })), 50))"
     )
     params = {"title": "Knight", "seller": "northpine"}
-    notification_create(user=buyer, kind="order.finished", params=params, url="/help/", dedupe_key="n1")
+    notification_create(user=buyer, kind="order.finished", params=params, url="/orders/", dedupe_key="n1")
     expect(amal.get_by_text("Say how it went in a review.")).to_be_visible()
     expect(count(amal, "notifications")).to_have_text("1 new")
 
@@ -273,6 +273,8 @@ def test_an_edit_and_a_deletion_show_in_both_browsers_and_after_a_drop(
     for text in ("Alpha", "Bravo"):
         write(amal, text)
         expect(state(amal, text)).to_have_text("Read")
+    # Now it stands in the list beside the thread.
+    north.reload()
     amal.locator(".msg.me", has_text="Alpha").get_by_role("link", name="Edit").click()
     amal.get_by_role("textbox", name="Edit message").fill("Alpha, corrected")
     amal.keyboard.press("Enter")

@@ -25,6 +25,7 @@ from chat.presence import presence
 from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
+from chat.services.tickets import ticket_open
 from chat.tests.factories import OrderFactory
 from chat.tests.tabs import Tab
 from uploads.models import StoredFile
@@ -560,10 +561,12 @@ async def test_contact_details_are_warned_of_and_sent_when_confirmed(talk: Conve
         await tab.expect("message.warning", client_id="client-0001")
 
 
-async def test_support_is_told_contact_details_without_a_warning(talk: Conversation, buyer: User) -> None:
-    await Conversation.objects.filter(pk=talk.pk).aupdate(kind=Conversation.Kind.TICKET)
+async def test_support_is_told_contact_details_without_a_warning(buyer: User) -> None:
+    ticket = await in_thread(
+        ticket_open, user=buyer, topic="money", body="Where is my deposit?", client_id="ask-000001"
+    )
     async with Tab(buyer) as tab:
-        await say(tab, talk, "Call me on 0505550123", "client-0001")
+        await say(tab, ticket.conversation, "Call me on 0505550123", "client-0001")
         await tab.expect("message.ack")
 
 
