@@ -42,7 +42,7 @@ for module in (autobahn.twisted.websocket, autobahn.websocket.protocol):
 PING_SECONDS, PONG_SECONDS = 30, 30
 
 # New objects between two looks at the youngest, and looks between those at the older ones; Python's own are 700, 10, 10.
-GC_THRESHOLDS = 10_000, 20, 20
+GC_THRESHOLDS = 10_000, 10, 5
 # A connection that says nothing ends after this, as it does in twisted.web.
 SILENCE_SECONDS = 60
 # A whole request for a WebSocket that nobody can read in two ways: the one kind that takes the short way.
