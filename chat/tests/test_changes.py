@@ -12,6 +12,7 @@ from accounts.models import User
 from accountsstore.models import OutboxEvent, OutboxMail
 from chat.errors import (
     BadMessage,
+    Blocked,
     ConversationLocked,
     MessageDeleted,
     NoSuchMessage,
@@ -21,6 +22,7 @@ from chat.errors import (
 )
 from chat.models import Conversation, Message, MessageTerm, MessageVersion
 from chat.selectors import messages_with
+from chat.services.blocks import block_set
 from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_send, system_message
@@ -331,3 +333,14 @@ def test_a_search_reads_an_index_that_is_sorted_as_its_answer(talk: Conversation
     plan = MessageTerm.objects.filter(conversation=talk, term="key").order_by("-seq")[:51].explain()
     assert "message_term_once" in plan or "sqlite_autoindex" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_who_was_blocked_may_take_back_what_they_said_but_not_say_something_else(buyer: User, seller: User) -> None:
+    talk = conversation_direct(user=buyer, other=seller)
+    message_send(conversation=talk, sender=buyer, client_id="client-0001", body="Hello")
+    block_set(user=seller, other=buyer)
+    with pytest.raises(Blocked):
+        message_edit(conversation=talk, sender=buyer, client_id="client-0001", body="Listen to me")
+    assert Message.objects.get(conversation=talk).body == "Hello"
+    message_delete(conversation=talk, sender=buyer, client_id="client-0001")
+    assert Message.objects.get(conversation=talk).body == ""
