@@ -4,7 +4,10 @@ A system message stores a key; the words are made when it is shown, so that each
 """
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from chat.models import Message
 
 # An order's happening (payments.states.TRANSITIONS and payments.models.OrderEvent) → the line in its conversation.
 # What is not here leaves no line: reveals have their own log, and reminders are mails.
@@ -48,3 +51,10 @@ NOTES = ORDER_NOTES | TICKET_NOTES | CONDUCT_NOTES
 def note_text(key: str) -> str:
     """The line in the language that is active. A key of an earlier version reads as a neutral line."""
     return str(NOTES.get(key, _("The order changed.")))
+
+
+def message_text(message: Message) -> str:
+    """What a page shows of a message, in the reader's language."""
+    if message.deleted_at is not None:
+        return gettext("Message deleted")
+    return note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body

@@ -13,7 +13,7 @@ from accounts.models import User
 from accountsstore.db import uuid7
 from accountsstore.money import format_minor
 from chat.models import Conversation, Message, MessageVersion, Participant, Ticket
-from chat.notes import note_text
+from chat.notes import message_text
 from chat.presence import online_if_known
 from chat.selectors import PAGE_SIZE, blocks_between, messages_before, others_in
 from chat.services.attachments import Attached, attached
@@ -149,7 +149,7 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None, u
         lines.append(
             Line(
                 message=message,
-                text=_text(message),
+                text=message_text(message),
                 is_mine=message.sender_id == mine.user_id,
                 state=_state(message.seq, other),
                 day=day.isoformat(),
@@ -184,7 +184,7 @@ def staff_lines(conversation: Conversation, before: int | None, staff: User) -> 
     earlier: dict[uuid.UUID, list[StaffVersion]] = {}
     for version in MessageVersion.objects.filter(message__in=[m.pk for m in found if m.change]).order_by("change"):
         earlier.setdefault(version.message_id, []).append(StaffVersion(version, attached(version.files, staff)))
-    lines = [StaffLine(m, _text(m), attached(m.files, staff), earlier.get(m.pk, [])) for m in found]
+    lines = [StaffLine(m, message_text(m), attached(m.files, staff), earlier.get(m.pk, [])) for m in found]
     return lines, found[0].seq if has_earlier else 0
 
 
@@ -210,12 +210,6 @@ def found_lines(messages: list[Message], user: User) -> list[Hit]:
         )
         for message in messages
     ]
-
-
-def _text(message: Message) -> str:
-    if message.deleted_at is not None:
-        return _("Message deleted")
-    return note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body
 
 
 def _state(seq: int, other: Participant | None) -> str:

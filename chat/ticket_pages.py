@@ -10,8 +10,9 @@ from django.db.models import Q
 from accounts.models import User
 from accountsstore.templatetags.store import split_left
 from chat.models import Conversation, Message, Participant, Ticket, TicketNote
-from chat.notes import note_text
+from chat.notes import message_text
 from chat.selectors import messages_before
+from chat.services.attachments import Attached, attached
 from chat.services.turns import ANSWER
 from payments.models import Order
 
@@ -70,6 +71,7 @@ class DeskLine:
 
     message: Message
     text: str
+    files: list[Attached]
     author: str
     is_store: bool
     is_read: bool
@@ -98,8 +100,9 @@ def span(time: datetime.timedelta) -> str:
     return split_left(int(time.total_seconds()))
 
 
-def desk_of(ticket: Ticket, before: int | None = None) -> Desk:
-    """The newest messages, or those before number `before`, with the names of who answered: five queries."""
+def desk_of(ticket: Ticket, staff: User, before: int | None = None) -> Desk:
+    """The newest messages, or those before number `before`, with the names of who answered: five queries. Links to
+    files are `staff`'s."""
     found, has_earlier = messages_before(ticket.conversation, before)
     customer = Participant.objects.filter(conversation=ticket.conversation_id, user=ticket.user_id).first()
     read_seq = customer.read_seq if customer else 0
@@ -110,7 +113,8 @@ def desk_of(ticket: Ticket, before: int | None = None) -> Desk:
         lines=[
             DeskLine(
                 message=message,
-                text=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
+                text=message_text(message),
+                files=attached(message.files, staff),
                 author=authors[message.author_id].name if message.author_id in authors else "",
                 is_store=message.sender_id is None,
                 is_read=message.sender_id is None and message.seq <= read_seq,

@@ -201,7 +201,12 @@ class TicketAdmin(StaffAdmin):
         context = extra_context or {}
         if ticket and self.has_view_permission(request):
             before = seq_from(request.GET.get("before", ""))
-            context = {**context, "desk": desk_of(ticket, before), "client_id": uuid7().hex, "body_max": BODY_MAX}
+            context = {
+                **context,
+                "desk": desk_of(ticket, request.user, before),
+                "client_id": uuid7().hex,
+                "body_max": BODY_MAX,
+            }
         return super().change_view(request, object_id, form_url, context)
 
     def get_urls(self) -> list[URLPattern]:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from chat.errors import BadMessage
-from chat.models import Message
+from chat.models import Conversation, Message
 from chat.selectors import membership
+from chat.services.turns import ANSWER
 from uploads.errors import FileTaken
 from uploads.links import signed_url, variant_url
 from uploads.models import StoredFile
@@ -90,14 +91,19 @@ def is_picture(card: dict[str, Any]) -> bool:
 
 
 def may_open(user: User, file: StoredFile) -> bool:
-    """Whether somebody else than its owner may look at an attachment: who is in the conversation, unless the message
-    was deleted; and staff who gave a reason to read that conversation a moment ago."""
+    """Whether somebody else than its owner may look at an attachment: who is in the conversation, and who answers
+    tickets if it is one, unless the message was deleted; and staff who gave a reason to read that conversation a
+    moment ago."""
     kind, _colon, key = file.attached_to.partition(":")
-    message = Message.objects.filter(pk=uuid.UUID(key)).first() if kind == "message" else None
+    rows = Message.objects.select_related("conversation")
+    message = rows.filter(pk=uuid.UUID(key)).first() if kind == "message" else None
     if message is None:
         return False
-    if message.deleted_at is None and membership(user, message.conversation_id):
-        return True
+    if message.deleted_at is None:
+        if membership(user, message.conversation_id):
+            return True
+        if message.conversation.kind == Conversation.Kind.TICKET and user.has_perm(ANSWER):
+            return True
     return user.has_perm("chat.read_conversation") and has_reason(user, message.conversation_id)
 
 

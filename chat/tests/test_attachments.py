@@ -15,6 +15,7 @@ from chat.services.attachments import attachment_store
 from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_for_order, conversation_open_to_staff
 from chat.services.messages import message_send
+from chat.services.tickets import ticket_open
 from chat.tests.factories import OrderFactory
 from uploads.errors import FileTaken
 from uploads.models import FileAccess, StoredFile
@@ -193,3 +194,20 @@ def test_the_thread_shows_pictures_with_words_for_them_and_other_files_by_name_a
     assert 'alt="Picture: proof of level.jpg"' in text
     assert "invoice.pdf" in text
     assert "bytes" in text or "KB" in text
+
+
+def test_who_answers_tickets_opens_what_a_customer_sends_and_the_desk_shows_it(
+    buyer: User, seller: User, staff: User
+) -> None:
+    ticket = ticket_open(user=buyer, topic="money", body="Where is my deposit?", client_id="ask-000001")
+    image = picture(buyer)
+    message = say(ticket.conversation, buyer, image)
+    assert [opens(person, image) for person in (staff, seller)] == [200, 404]
+    desk = Client()
+    desk.force_login(staff)
+    assert "proof of level.jpg" in desk.get(f"/admin/chat/ticket/{ticket.pk}/change/").content.decode()
+    message_delete(conversation=ticket.conversation, sender=buyer, client_id="client-0001")
+    assert opens(staff, image) == 404
+    page = desk.get(f"/admin/chat/ticket/{ticket.pk}/change/").content.decode()
+    assert "Message deleted" in page
+    assert message.files[0]["id"] not in page

@@ -6,6 +6,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore
+from django.db import DatabaseError
 from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -18,10 +19,12 @@ from accountsstore.events import ALL_GROUP, DepositChanged, WalletChanged, staff
 from accountsstore.layer import ClusterChannelLayer
 from accountsstore.outbox import publish
 from accountsstore.realtime import group_send
+from accountsstore.tests.layer.conftest import until
 from chat import consumers, socket_work
 from chat.frames import Resync
 from chat.models import Conversation, Message, Participant
 from chat.presence import presence
+from chat.services.blocks import block_set
 from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send, system_message
@@ -275,6 +278,14 @@ async def test_nobody_learns_from_a_conversation_of_others_who_is_here(
         assert await tab.settle() == []
 
 
+async def test_who_is_blocked_learns_nothing_of_who_is_here(talk: Conversation, buyer: User, seller: User) -> None:
+    await in_thread(block_set, user=seller, other=buyer)
+    async with Tab(buyer) as tab, Tab(seller) as other:
+        for side in (tab, other):
+            await side.say("subscribe", conversations=[talk.pk.hex])
+            assert await side.settle() == []
+
+
 async def test_what_is_said_to_everybody_reaches_every_page(buyer: User, staff: User) -> None:
     async with Tab(buyer) as b, Tab(staff) as s:
         await in_thread(group_send, [ALL_GROUP], {"type": "announcement", "texts": {}})
@@ -283,6 +294,29 @@ async def test_what_is_said_to_everybody_reaches_every_page(buyer: User, staff: 
 
 
 # ---------------------------------------------------------------- sessions that end
+
+
+async def test_a_gap_while_the_database_is_away_too_leaves_the_session_to_the_next_ping(
+    buyer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_allowed = socket_work.is_allowed
+    noted: list[str] = []
+    monkeypatch.setattr(consumers.logger, "warning", lambda text, **fields: noted.append(text))
+
+    def away(scope: dict[str, Any]) -> bool:
+        raise DatabaseError("away")
+
+    async with Tab(buyer) as tab:
+        layer = get_channel_layer()
+        assert isinstance(layer, ClusterChannelLayer)
+        monkeypatch.setattr(socket_work, "is_allowed", away)
+        layer._here()._tell_of_gap(layer.group_name(user_group(buyer.pk)).encode())
+        await tab.expect("welcome")
+        await until(lambda: noted == ["a session was not looked at again"])
+        monkeypatch.setattr(socket_work, "is_allowed", is_allowed)
+        await in_thread(SessionStore(tab.session_key).delete)
+        await tab.say("ping")
+        assert await tab.closes() == 4401
 
 
 async def test_a_session_that_ended_while_redis_was_away_is_found_once_it_is_back(buyer: User) -> None:
