@@ -109,7 +109,8 @@ class MessageNew(Event):
     kind: str
     body: str
     at: str
-    # {"id", "name", "mime", "size"} of each; pictures stand at /files/<id>/card, others at /files/<id>/original.
+    # {"id", "name", "mime", "size", "width", "height"} of each. Pictures stand at /files/<id>/card, others at
+    # /files/<id>/original.
     files: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     # Said in answer to `resume` alone: what is new was not changed yet.
     edited: bool = False

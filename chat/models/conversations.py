@@ -107,7 +107,7 @@ class Message(Row):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.TEXT)
     # Empty when only files were sent, and of a deleted message, whose words stand in its last MessageVersion.
     body = models.TextField(max_length=4000, blank=True)
-    # What the thread shows of the attached uploads.StoredFile rows: [{"id", "name", "mime", "size"}, …]
+    # What the thread shows of the attached uploads.StoredFile rows: [{"id", "name", "mime", "size", "width", "height"}]
     files = models.JSONField(default=list, blank=True)
     # The conversation's number of the last edit or deletion; 0 for a message as it was sent.
     change = models.PositiveBigIntegerField(default=0)

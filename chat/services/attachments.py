@@ -56,7 +56,16 @@ def attachments_bind(message: Message, files: list[StoredFile]) -> None:
 
 def file_card(file: StoredFile) -> dict[str, Any]:
     """What a thread shows of a file, as `Message.files` and the event carry it. Nothing in it opens the file."""
-    return {"id": file.pk.hex, "name": file.original_name, "mime": file.mime, "size": file.size_bytes}
+    shown = file.variants["card"]
+    return {
+        "id": file.pk.hex,
+        "name": file.original_name,
+        "mime": file.mime,
+        "size": file.size_bytes,
+        # Of the picture as the thread shows it, so that nothing moves when it arrives.
+        "width": shown["width"],
+        "height": shown["height"],
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Attached:
     size: int
     url: str
     picture: str
+    width: int
+    height: int
 
     @property
     def kind(self) -> str:
@@ -81,6 +92,8 @@ def attached(cards: list[dict[str, Any]], user: User) -> list[Attached]:
             size=card["size"],
             url=variant_url(uuid.UUID(card["id"]), "large" if is_picture(card) else "original"),
             picture=signed_url(uuid.UUID(card["id"]), "card", user) if is_picture(card) else "",
+            width=card["width"],
+            height=card["height"],
         )
         for card in cards
     ]

@@ -319,17 +319,20 @@ def test_files_are_uploaded_shown_and_opened_by_the_other_side(
     field.set_input_files(tmp_path / "invoice.pdf")
     expect(rows.locator("progress:visible")).to_have_count(0)
     expect(rows).to_have_count(2)
+    # Sent before the last one has arrived: it goes when it has.
+    field.set_input_files(tmp_path / "level.jpg")
     amal.get_by_role("button", name="Send").click()
     expect(rows).to_have_count(0)
+    expect(amal.locator("#m1 [data-files] > *")).to_have_count(3)
     for page in (amal, north):
-        picture = page.get_by_role("img", name="Picture: level.jpg")
+        picture = page.get_by_role("img", name="Picture: level.jpg").first
         expect(picture).to_be_visible()
         wait_for(lambda seen=picture: seen.evaluate("image => image.complete && image.naturalWidth > 0"))
         with page.expect_download() as download:
             page.get_by_role("link", name="invoice.pdf").click()
         assert download.value.suggested_filename == "invoice.pdf"
         page.reload()
-        expect(page.get_by_role("img", name="Picture: level.jpg")).to_be_visible()
+        expect(page.get_by_role("img", name="Picture: level.jpg")).to_have_count(2)
 
 
 def test_contact_details_are_warned_of_before_they_are_sent(

@@ -1,10 +1,12 @@
 // Files for a message: each is sent to the store as soon as it is chosen, with its progress and a way to take it back;
 // the message then names them. Without this script the form carries them itself.
 //
-// `store:attach.take` {form, files: [], busy} is filled at once with what is to go along and empties the list;
+// `store:attach.take` {form, files: [], busy} is filled at once with what is to go along and empties the list; while
+// something is still on its way it says busy, and the form is submitted again when everything has arrived.
 // `store:attach.give` {form, files} puts uploaded files back.
 
 const lists = new WeakMap();
+const waiting = new WeakSet();
 
 const listOf = (form) => lists.get(form) ?? lists.set(form, []).get(form);
 const sizeText = (bytes) => (bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`);
@@ -42,6 +44,7 @@ function remove(form, entry) {
 
 function refuse(form, entry, file, text) {
   remove(form, entry);
+  waiting.delete(form); // the person decides anew
   fail(form, `${file.name}: ${text || form.querySelector("[data-attach]").dataset.failed}`);
 }
 
@@ -60,6 +63,7 @@ function upload(form, file) {
     if (request.status !== 200 || !said.id) return refuse(form, entry, file, said.detail);
     entry.file = said;
     meter.hidden = true;
+    if (waiting.has(form) && listOf(form).every((each) => each.file)) form.requestSubmit();
   });
   request.addEventListener("error", () => refuse(form, entry, file));
   request.open("POST", url);
@@ -94,7 +98,8 @@ document.addEventListener("paste", (event) => {
 document.body.addEventListener("store:attach.take", ({ detail }) => {
   const list = listOf(detail.form);
   detail.busy = list.some((entry) => !entry.file);
-  if (detail.busy) return;
+  if (detail.busy) return void waiting.add(detail.form);
+  waiting.delete(detail.form);
   detail.files.push(...list.map((entry) => entry.file));
   for (const entry of [...list]) remove(detail.form, entry);
   fail(detail.form, "");

@@ -88,14 +88,15 @@ class Chat {
     line.querySelector("[data-files]").replaceChildren(...(frame.files ?? []).map((file) => this.file(file)));
   }
 
-  file({ id, name, mime, size }) {
+  file({ id, name, mime, size, width, height }) {
     const picture = mime.startsWith("image/");
     const link = this.root.querySelector(`template[data-chat-file="${picture ? "picture" : "document"}"]`).content.firstElementChild.cloneNode(true);
     link.href = `/files/${id}/${picture ? "large" : "original"}`;
     if (picture) {
       const image = link.querySelector("img");
       image.alt = image.alt.replace("{name}", name);
-      image.addEventListener("load", () => { if (this.isAtEnd()) this.toEnd(); });
+      image.width = width;
+      image.height = height;
       image.src = `/files/${id}/card`;
     } else {
       link.querySelector("[data-name]").textContent = name;

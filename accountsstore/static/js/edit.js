@@ -21,6 +21,7 @@ function begin(line) {
   bubble.before(form);
   bubble.hidden = true;
   line.querySelector("[data-edit]").hidden = true;
+  form.scrollIntoView({ block: "nearest" });
   text.focus();
   text.setSelectionRange(text.value.length, text.value.length);
   form.addEventListener("submit", (event) => {
