@@ -328,6 +328,8 @@ def test_files_are_uploaded_shown_and_opened_by_the_other_side(
         picture = page.get_by_role("img", name="Picture: level.jpg").first
         expect(picture).to_be_visible()
         wait_for(lambda seen=picture: seen.evaluate("image => image.complete && image.naturalWidth > 0"))
+        # The frame is as wide as what it holds, its two lines aside.
+        assert picture.evaluate("image => image.parentElement.offsetWidth - image.offsetWidth") == 2
         with page.expect_download() as download:
             page.get_by_role("link", name="invoice.pdf").click()
         assert download.value.suggested_filename == "invoice.pdf"
