@@ -27,6 +27,7 @@ from accountsstore.db import in_atomic, on_commit
 from accountsstore.events import CATALOGUE, Event, user_group
 from accountsstore.models import STRAGGLER_AFTER, OutboxEvent, OutboxMail
 from accountsstore.realtime import group_send
+from accountsstore.rows import row_insert, rows_save
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +69,12 @@ def publish(event: Event, *, to: Iterable[uuid.UUID] = (), groups: Iterable[str]
     """
     if not in_atomic():
         raise RuntimeError(f"publish({event.type}) outside a transaction: the event could outlive a rollback")
-    row = OutboxEvent.objects.create(
+    row = OutboxEvent(
         topic=event.type,
         payload=event.payload(),
         groups=[*(user_group(user_id) for user_id in to), *groups],
     )
+    row_insert(row)
     on_commit(lambda: event_send(row))
 
 
@@ -108,12 +110,13 @@ def event_send(row: OutboxEvent) -> bool:
 
     Returns False if a server was away: `outbox_flush` tries again.
     """
-    rows = OutboxEvent.objects.filter(pk=row.pk)
     handled = row.handled_at is not None or not has_subscribers(row.topic)
     told = row.frame_sent_at is not None or not row.groups or _tried(row, group_send, row.groups, frame(row))
     if told:
-        now = timezone.now()
-        rows.update(frame_sent_at=now, **({"handled_at": now, "pending": False} if handled else {}))
+        row.frame_sent_at = timezone.now()
+        if handled:
+            row.handled_at, row.pending = row.frame_sent_at, False
+        rows_save([row], "frame_sent_at", *(("handled_at", "pending") if handled else ()))
     return (handled or _tried(row, enqueue, "accountsstore.tasks.event_handle", row.pk)) and told
 
 

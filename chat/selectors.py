@@ -4,9 +4,10 @@ import dataclasses
 import uuid
 from collections.abc import Collection, Sequence
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import User
+from accountsstore.rows import rows_find
 from chat.message_terms import seqs_with
 from chat.models import Block, Conversation, Message, MessageVersion, Notification, Participant, Ticket
 from listings.words import query_words
@@ -32,29 +33,36 @@ def unread_notifications(user: User) -> int:
 
 def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:
     """The user's own place in the conversation, with the conversation; None for everybody else."""
-    return (
-        Participant.objects.filter(conversation_id=conversation_id, user=user, left_at=None)
-        .select_related("conversation")
-        .first()
-    )
+    for mine in rows_find(Participant, conversation=conversation_id, user=user.pk, left_at=None):
+        [mine.conversation] = rows_find(Conversation, pk=conversation_id)
+        return mine
+    return None
 
 
 def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
     """Everybody else in the conversation, with their users."""
-    rows = Participant.objects.filter(conversation_id=conversation_id, left_at=None)
-    return [person for person in rows.select_related("user") if person.user_id != user.pk]
+    return [person for person in people_in(conversation_id) if person.user_id != user.pk]
+
+
+def people_in(conversation_id: uuid.UUID) -> list[Participant]:
+    """Who is in the conversation, with their users. Two look-ups in indexes."""
+    people = rows_find(Participant, conversation=conversation_id, left_at=None)
+    users = {user.pk: user for user in rows_find(User, pk=[person.user_id for person in people])}
+    for person in people:
+        person.user = users[person.user_id]
+    return people
 
 
 def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Everybody else in those of the conversations that the user is in; nobody with a block between them. Three
+    """Everybody else in those of the conversations that the user is in; nobody with a block between them. Two
     queries."""
-    rows = Participant.objects.filter(left_at=None)
-    joined = list(
-        rows.filter(user=user, conversation_id__in=conversation_ids).values_list("conversation_id", flat=True)
-    )
-    others = set(rows.filter(conversation_id__in=joined).exclude(user=user).values_list("user_id", flat=True))
-    blocks = Block.objects.filter(Q(blocker=user, blocked__in=others) | Q(blocker__in=others, blocked=user))
-    return others - {block.blocker_id for block in blocks} - {block.blocked_id for block in blocks}
+    people = rows_find(Participant, conversation=list(conversation_ids), left_at=None)
+    joined = {person.conversation_id for person in people if person.user_id == user.pk}
+    others = {person.user_id for person in people if person.conversation_id in joined} - {user.pk}
+    both = [user.pk, *others]
+    blocks = rows_find(Block, blocker=both, blocked=both) if others else []
+    pairs = [{block.blocker_id, block.blocked_id} for block in blocks]
+    return others.difference(*(pair for pair in pairs if user.pk in pair))
 
 
 def messages_before(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:

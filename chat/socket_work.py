@@ -16,7 +16,7 @@ from accounts.models import User
 from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group
 from chat import frames
-from chat.contact_details import require_confirmed
+from chat.contact_details import contact_details, require_confirmed
 from chat.errors import ContactDetails, NotAMember
 from chat.models import Message, Participant
 from chat.notes import note_text
@@ -129,11 +129,11 @@ def _joined(user: User, conversation: str) -> Participant:
 
 
 def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
-    mine = _joined(user, frame.conversation)
-    require_confirmed(mine.conversation, frame.body, confirmed=frame.confirmed)
+    if not frame.confirmed and contact_details(frame.body):
+        require_confirmed(_joined(user, frame.conversation).conversation, frame.body, confirmed=False)
     return _ack(
         message_send(
-            conversation=mine.conversation,
+            conversation_id=uuid.UUID(frame.conversation),
             sender=user,
             client_id=frame.client_id,
             body=frame.body,
@@ -163,7 +163,8 @@ def _resume(user: User, conversation: str, since: int, known_change: int | None)
     if mine is None:
         yield frames.Error(code=NotAMember.code, detail=str(NotAMember.message), conversation=conversation)
         return
-    missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1)
+    # Most resumes find here that nothing was said.
+    missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1) if mine.conversation.last_seq > since else []
     # Read with the membership, before the messages: most resumes find here that nothing was changed.
     last_change = mine.conversation.last_change
     unknown = last_change - known_change if known_change is not None else 0

@@ -19,6 +19,7 @@ from django_mongodb_backend.base import DatabaseWrapper as MongoWrapper
 from pymongo.errors import PyMongoError
 
 from accountsstore.mongo.operations import DatabaseOperations
+from accountsstore.mongo.rows import Rows
 from accountsstore.mongo.schema import DatabaseSchemaEditor
 
 R = TypeVar("R")
@@ -37,7 +38,7 @@ NO_REPLICA_SET = (
 )
 
 
-class DatabaseWrapper(MongoWrapper):
+class DatabaseWrapper(Rows, MongoWrapper):
     in_atomic_block: bool
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accountsstore.db import atomic
 from accountsstore.errors import StoreError
+from accountsstore.rows import rows_find
 from chat.errors import Blocked
 from chat.models import Block
 
@@ -20,8 +21,7 @@ def require_not_blocked(user: User, people: Iterable[User]) -> None:
     """Raises Blocked if `user` has blocked one of `people`, or one of them has blocked `user`."""
     by_id = {person.pk: person for person in people}
     # Nobody blocks themselves, so each row found is one of a pair.
-    found = Block.objects.filter(blocker__in=list(by_id), blocked__in=list(by_id))
-    for block in found:
+    for block in rows_find(Block, blocker=list(by_id), blocked=list(by_id)):
         if block.blocker_id == user.pk:
             raise Blocked(
                 _("You have blocked %(name)s. Lift the block to write to them.")

@@ -14,9 +14,9 @@ from accountsstore.outbox import publish
 from chat.errors import ConversationLocked, MessageDeleted, NoSuchMessage, TooLateToChange
 from chat.message_terms import message_words, terms_set
 from chat.models import Conversation, Message, MessageVersion, Participant
-from chat.selectors import own_message
+from chat.selectors import own_message, people_in
 from chat.services.blocks import require_not_blocked
-from chat.services.messages import clean_body, people_in, preview, require_talking
+from chat.services.messages import clean_body, preview, require_talking
 
 
 def may_still_change(message: Message, now: datetime.datetime) -> bool:
@@ -41,7 +41,7 @@ def message_edit(*, conversation: Conversation, sender: User, client_id: str, bo
         raise MessageDeleted
     if conversation.kind == Conversation.Kind.DIRECT:
         # Taking something back is open to who was blocked; saying something else is not.
-        require_not_blocked(sender, [person.user for person in people_in(conversation)])
+        require_not_blocked(sender, [person.user for person in people_in(conversation.pk)])
     body = clean_body(body, may_be_empty=bool(message.files))
     if body != message.body:
         _change(message, body=body)
@@ -61,7 +61,7 @@ def message_delete(*, conversation: Conversation, sender: User, client_id: str) 
 
 
 def _own(conversation: Conversation, sender: User, client_id: str) -> Message:
-    require_talking(people_in(conversation), sender)
+    require_talking(people_in(conversation.pk), sender)
     message = own_message(conversation, sender, client_id)
     if message is None:
         raise NoSuchMessage

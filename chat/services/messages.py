@@ -9,18 +9,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accountsstore.db import atomic
+from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt
 from accountsstore.outbox import publish
+from accountsstore.rows import row_count_up, row_insert, rows_save
 from chat.errors import BadMessage, ConversationLocked, NotAMember, PersonAway
 from chat.message_terms import in_column, message_words, terms_insert
 from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
+from chat.selectors import people_in
 from chat.services.attachments import attachments_bind, attachments_find, file_card
 from chat.services.blocks import require_not_blocked
 from chat.services.turns import customer_wrote
@@ -31,10 +34,20 @@ PREVIEW_MAX = 140
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 # Unread for this long, and offline: the person gets a mail.
 MISSED_AFTER = datetime.timedelta(minutes=5)
+# What a message changes of the place of each person in its conversation.
+PLACE_FIELDS = (
+    "last_seq",
+    "last_text",
+    "last_sender_id",
+    "last_message_at",
+    "read_seq",
+    "delivered_seq",
+    "mail_due_at",
+)
 
 
 def message_send(
-    *, conversation: Conversation, sender: User, client_id: str, body: str, files: Sequence[uuid.UUID] = ()
+    *, conversation_id: uuid.UUID, sender: User, client_id: str, body: str, files: Sequence[uuid.UUID] = ()
 ) -> Message:
     """Write `body` (1 to 4000 characters after trimming) into the conversation and tell both sides.
 
@@ -47,10 +60,10 @@ def message_send(
     body = clean_body(body, may_be_empty=bool(files))
     key = f"{sender.pk.hex}:{client_id}"
     try:
-        return _message_send(conversation=conversation, sender=sender, key=key, body=body, files=files)
-    except IntegrityError:
-        # The same message came twice at once, and the other one was first.
-        first = Message.objects.filter(conversation=conversation, dedupe_key=key).first()
+        return _message_send(conversation_id=conversation_id, sender=sender, key=key, body=body, files=files)
+    except (IntegrityError, StoreError):
+        # It came before: it stands, whatever has changed since.
+        first = Message.objects.filter(conversation=conversation_id, dedupe_key=key).first()
         if first is None:
             raise
         return first
@@ -76,36 +89,29 @@ def clean_body(body: str, *, may_be_empty: bool = False) -> str:
 
 @atomic
 def _message_send(
-    *, conversation: Conversation, sender: User, key: str, body: str, files: Sequence[uuid.UUID]
+    *, conversation_id: uuid.UUID, sender: User, key: str, body: str, files: Sequence[uuid.UUID]
 ) -> Message:
-    if first := Message.objects.filter(conversation=conversation, dedupe_key=key).first():
-        return first
-    people = people_in(conversation)
+    people = people_in(conversation_id)
     sender = require_talking(people, sender)
+    conversation = _take_number(conversation_id, is_locked=False)
     if conversation.kind == Conversation.Kind.DIRECT:
         require_not_blocked(sender, [person.user for person in people])
     attached = attachments_find(sender, files)
-    if not Conversation.objects.filter(pk=conversation.pk, is_locked=False).update(last_seq=F("last_seq") + 1):
-        raise ConversationLocked
     cards = [file_card(file) for file in attached]
     message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body, files=cards)
     attachments_bind(message, attached)
-    _copy_to_lists(message, Participant.objects.filter(conversation=conversation, left_at=None), preview(body, cards))
-    mine = Participant.objects.filter(conversation=conversation, user=sender)
-    # Who had read everything has read this too; who had not still has the earlier ones to read.
-    mine.filter(read_seq=message.seq - 1).update(read_seq=message.seq, delivered_seq=message.seq)
-    Participant.objects.filter(
-        conversation=conversation, left_at=None, mail_due_at=None, mailed_seq__lte=F("read_seq")
-    ).exclude(user=sender).update(mail_due_at=message.created_at + MISSED_AFTER)
+    for person in people:
+        _copy_to_list(message, person, preview(body, cards))
+        if person.user_id != sender.pk:
+            _mail_if_missed(message, person)
+        elif person.read_seq == message.seq - 1:
+            # Who had read everything has read this too; who had not still has the earlier ones to read.
+            person.read_seq = person.delivered_seq = message.seq
+    rows_save(people, *PLACE_FIELDS)
     _publish_new(message, [person.user_id for person in people], sender=sender, body=body)
     if conversation.kind == Conversation.Kind.TICKET:
         customer_wrote(message)
     return message
-
-
-def people_in(conversation: Conversation) -> list[Participant]:
-    """Who is in the conversation now, as the database knows them, not as a session remembers."""
-    return list(Participant.objects.filter(conversation=conversation, left_at=None).select_related("user"))
 
 
 def require_talking(people: list[Participant], sender: User) -> User:
@@ -121,6 +127,16 @@ def require_talking(people: list[Participant], sender: User) -> User:
     return me
 
 
+def _take_number(conversation_id: uuid.UUID, **equal: Any) -> Conversation:
+    """The conversation with the next message's number as its `last_seq`; taking it decides every race.
+
+    Raises ConversationLocked unless the conversation's fields are `equal`."""
+    conversation = row_count_up(Conversation, "last_seq", pk=conversation_id, **equal)
+    if conversation is None:
+        raise ConversationLocked
+    return conversation
+
+
 def _append(
     conversation: Conversation,
     *,
@@ -131,12 +147,11 @@ def _append(
     files: list[dict[str, Any]],
 ) -> Message:
     """Insert under the number just taken. Inside the caller's transaction."""
-    seq = Conversation.objects.values_list("last_seq", flat=True).get(pk=conversation.pk)
     # The store's own lines read differently in each language.
     terms = message_words(body, files) if kind == Message.Kind.TEXT else []
-    message = Message.objects.create(
+    message = Message(
         conversation=conversation,
-        seq=seq,
+        seq=conversation.last_seq,
         sender=sender,
         dedupe_key=key,
         kind=kind,
@@ -144,17 +159,20 @@ def _append(
         files=files,
         terms=in_column(terms),
     )
+    row_insert(message)
     terms_insert(message, terms)
     return message
 
 
-def _copy_to_lists(message: Message, people: QuerySet[Participant], text: str) -> None:
-    people.update(
-        last_seq=message.seq,
-        last_message_at=message.created_at,
-        last_sender_id=message.sender_id,
-        last_text=text,
-    )
+def _copy_to_list(message: Message, person: Participant, text: str) -> None:
+    person.last_seq, person.last_sender_id, person.last_text = message.seq, message.sender_id, text
+    person.last_message_at = message.created_at
+
+
+def _mail_if_missed(message: Message, person: Participant) -> None:
+    """Unless a mail is due, or went out and what it told of is still unread."""
+    if person.mail_due_at is None and person.mailed_seq <= person.read_seq:
+        person.mail_due_at = message.created_at + MISSED_AFTER
 
 
 def preview(text: str, files: Sequence[dict[str, Any]] = ()) -> str:
@@ -199,14 +217,15 @@ def system_message(*, conversation: Conversation, note: str, key: str) -> Messag
 def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -> Message:
     if first := Message.objects.filter(conversation=conversation, dedupe_key=dedupe_key).first():
         return first
-    people = people_in(conversation)
-    Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
+    people = people_in(conversation.pk)
+    conversation = _take_number(conversation.pk)
     message = _append(conversation, sender=None, key=dedupe_key, kind=Message.Kind.SYSTEM, body=note, files=[])
     for person in people:
         with translation.override(person.user.language):
             text = note_text(note)
-        _copy_to_lists(message, Participant.objects.filter(pk=person.pk), preview(text))
+        _copy_to_list(message, person, preview(text))
         _publish_new(message, [person.user_id], sender=None, body=text)
+    rows_save(people, *PLACE_FIELDS)
     return message
 
 
@@ -217,13 +236,15 @@ def store_message(*, conversation: Conversation, author: User, client_id: str, b
 
     For services that have checked who may; inside their transaction, which an id that was used before ends.
     """
-    Conversation.objects.filter(pk=conversation.pk).update(last_seq=F("last_seq") + 1)
+    conversation = _take_number(conversation.pk)
     key = f"{author.pk.hex}:{client_id}"
     message = _append(conversation, sender=None, key=key, kind=Message.Kind.TEXT, body=body, files=[])
-    people = Participant.objects.filter(conversation=conversation, left_at=None)
-    _copy_to_lists(message, people, preview(body))
-    people.filter(mail_due_at=None, mailed_seq__lte=F("read_seq")).update(mail_due_at=message.created_at + MISSED_AFTER)
-    _publish_new(message, people.values_list("user_id", flat=True), sender=None, body=body)
+    people = people_in(conversation.pk)
+    for person in people:
+        _copy_to_list(message, person, preview(body))
+        _mail_if_missed(message, person)
+    rows_save(people, *PLACE_FIELDS)
+    _publish_new(message, [person.user_id for person in people], sender=None, body=body)
     return message
 
 

@@ -81,7 +81,7 @@ def _ticket_open(*, user: User, topic: str, body: str, client_id: str, key: str,
         opened_key=key,
     )
     # Nobody else knows this conversation yet, so the message cannot be a repeat; it tells the staff.
-    message_send(conversation=conversation, sender=user, client_id=client_id, body=body)
+    message_send(conversation_id=conversation.pk, sender=user, client_id=client_id, body=body)
     return ticket
 
 

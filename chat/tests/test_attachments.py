@@ -43,7 +43,7 @@ def say(
     talk: Conversation, sender: User, *files: StoredFile, body: str = "", client_id: str = "client-0001"
 ) -> Message:
     return message_send(
-        conversation=talk, sender=sender, client_id=client_id, body=body, files=[file.pk for file in files]
+        conversation_id=talk.pk, sender=sender, client_id=client_id, body=body, files=[file.pk for file in files]
     )
 
 
@@ -109,7 +109,7 @@ def test_a_file_is_used_once_and_by_its_owner(talk: Conversation, buyer: User, s
     with pytest.raises(FileTaken):
         say(talk, buyer, image, client_id="client-0002")
     with pytest.raises(FileTaken):
-        message_send(conversation=talk, sender=buyer, client_id="client-0003", body="", files=[uuid.uuid4()])
+        message_send(conversation_id=talk.pk, sender=buyer, client_id="client-0003", body="", files=[uuid.uuid4()])
     with pytest.raises(FileTaken):
         say(talk, buyer, stored_file(buyer, StoredFile.Purpose.PAYMENT_PROOF), client_id="client-0004")
     assert Message.objects.count() == 1

@@ -162,7 +162,7 @@ def test_a_hundred_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing
     amal.goto(talk.get_absolute_url())
     for number in range(DROPS):
         write(amal, f"mine {number}")
-        message_send(conversation=talk, sender=seller, client_id=f"seller-{number:04}", body=f"theirs {number}")
+        message_send(conversation_id=talk.pk, sender=seller, client_id=f"seller-{number:04}", body=f"theirs {number}")
         if sockets:
             sockets[-1].close()  # type: ignore[attr-defined]
             # Reconnect without the wait that protects a real store from everybody at once.
@@ -191,7 +191,7 @@ def test_a_message_is_text_whatever_it_contains(page_of: Open, talk: Conversatio
     amal = page_of(buyer)
     amal.goto(talk.get_absolute_url())
     body = "<img src=x onerror=\"document.title='owned'\"><b>bold</b>"
-    message_send(conversation=talk, sender=seller, client_id="client-0001", body=body)
+    message_send(conversation_id=talk.pk, sender=seller, client_id="client-0001", body=body)
     expect(amal.locator(".msg:not(.me)", has_text="<b>bold</b>")).to_be_visible()
     assert amal.title() != "owned"
     assert amal.locator("[data-chat-lines] img").count() == 0
@@ -201,7 +201,7 @@ def test_earlier_messages_come_in_above_without_a_jump(
     page_of: Open, talk: Conversation, buyer: User, seller: User
 ) -> None:
     for number in range(120):
-        message_send(conversation=talk, sender=seller, client_id=f"client-{number:04}", body=f"Number {number}")
+        message_send(conversation_id=talk.pk, sender=seller, client_id=f"client-{number:04}", body=f"Number {number}")
     amal = page_of(buyer)
     amal.goto(talk.get_absolute_url())
     first = amal.locator(".msg[data-seq='71']")
@@ -223,7 +223,7 @@ def test_earlier_messages_come_in_above_without_a_jump(
 def test_the_conversation_stands_on_the_orders_page_too(
     page_of: Open, talk: Conversation, buyer: User, seller: User
 ) -> None:
-    message_send(conversation=talk, sender=seller, client_id="client-0001", body="Delivered")
+    message_send(conversation_id=talk.pk, sender=seller, client_id="client-0001", body="Delivered")
     amal, north = page_of(buyer), page_of(seller)
     north.goto(talk.get_absolute_url())
     amal.goto(f"/orders/{Order.objects.get().number}/")
@@ -358,7 +358,7 @@ def test_a_search_leads_to_the_place_in_the_thread(
 ) -> None:
     for number in range(120):
         body = "The needle" if number == 9 else f"Straw {number}"
-        message_send(conversation=talk, sender=seller, client_id=f"client-{number:04}", body=body)
+        message_send(conversation_id=talk.pk, sender=seller, client_id=f"client-{number:04}", body=body)
     amal = page_of(buyer)
     amal.goto(talk.get_absolute_url())
     amal.get_by_role("link", name="Search this conversation").click()
@@ -374,14 +374,14 @@ def test_the_pages_are_accessible_and_fit(
 ) -> None:
     system_message(conversation=talk, note="deliver", key="e1")
     for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 2000)]):
-        message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
+        message_send(conversation_id=talk.pk, sender=sender, client_id=f"client-{number:04}", body=body)
     files = [stored_file(buyer, StoredFile.Purpose.CHAT).pk, stored_file(buyer, StoredFile.Purpose.CHAT, pdf()).pk]
-    message_send(conversation=talk, sender=buyer, client_id="client-0010", body="", files=files)
-    message_send(conversation=talk, sender=buyer, client_id="client-0011", body="Wrong")
+    message_send(conversation_id=talk.pk, sender=buyer, client_id="client-0010", body="", files=files)
+    message_send(conversation_id=talk.pk, sender=buyer, client_id="client-0011", body="Wrong")
     message_delete(conversation=talk, sender=buyer, client_id="client-0011")
     message_edit(conversation=talk, sender=buyer, client_id="client-0001", body="شكرا جزيلا")
     other = conversation_direct(user=buyer, other=seller)
-    message_send(conversation=other, sender=seller, client_id="client-0009", body="A question")
+    message_send(conversation_id=other.pk, sender=seller, client_id="client-0009", body="A question")
     params = {"title": "T" * 100, "buyer": "Amal", "seller": "northpine", "price_minor": 100, "currency": "USD"}
     notification_create(user=buyer, kind="order.declined", params=params, url="/help/", dedupe_key="n1")
     page = page_of(buyer, language=language, dark=dark, width=width)

@@ -39,7 +39,7 @@ def talk(buyer: User, seller: User) -> Conversation:
 
 
 def say(talk: Conversation, sender: User, body: str = "Hello", client_id: str = "client-0001") -> Message:
-    return message_send(conversation=talk, sender=sender, client_id=client_id, body=body)
+    return message_send(conversation_id=talk.pk, sender=sender, client_id=client_id, body=body)
 
 
 def edit(talk: Conversation, sender: User, body: str = "Hello again", client_id: str = "client-0001") -> Message:
@@ -337,7 +337,7 @@ def test_a_search_reads_an_index_that_is_sorted_as_its_answer(talk: Conversation
 
 def test_who_was_blocked_may_take_back_what_they_said_but_not_say_something_else(buyer: User, seller: User) -> None:
     talk = conversation_direct(user=buyer, other=seller)
-    message_send(conversation=talk, sender=buyer, client_id="client-0001", body="Hello")
+    message_send(conversation_id=talk.pk, sender=buyer, client_id="client-0001", body="Hello")
     block_set(user=seller, other=buyer)
     with pytest.raises(Blocked):
         message_edit(conversation=talk, sender=buyer, client_id="client-0001", body="Listen to me")

@@ -42,7 +42,7 @@ def talk(buyer: User, seller: User) -> Conversation:
 
 
 def say(talk: Conversation, sender: User, number: int = 1, body: str = "Hello") -> Message:
-    return message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
+    return message_send(conversation_id=talk.pk, sender=sender, client_id=f"client-{number:04}", body=body)
 
 
 def in_an_hour() -> datetime.datetime:

@@ -152,7 +152,7 @@ async def test_typing_reaches_the_other_side_only(talk: Conversation, buyer: Use
 async def test_a_stranger_gets_nothing_done_in_somebody_elses_conversation(
     talk: Conversation, buyer: User, seller: User, stranger: User
 ) -> None:
-    await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="Secret")
+    await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id="client-0001", body="Secret")
     async with Tab(stranger) as tab, Tab(buyer) as b:
         await say(tab, talk, "Let me in", "client-0002")
         refusal = await tab.expect("error", client_id="client-0002")
@@ -194,7 +194,7 @@ async def test_what_was_missed_while_away_comes_back_once_and_in_order(
         await say(tab, talk, "one", "client-0001")
         await tab.expect("message.ack")
     for n in range(2, 7):
-        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+        await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
     await in_thread(system_message, conversation=talk, note="deliver", key="e1")
     async with Tab(buyer) as tab:
         await tab.say("resume", since={talk.pk.hex: 1})
@@ -222,7 +222,7 @@ async def test_who_missed_too_much_is_told_to_load_the_page(
 ) -> None:
     monkeypatch.setattr(socket_work, "RESUME_LIMIT", 3)
     for n in range(4):
-        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+        await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
     async with Tab(buyer) as tab:
         await tab.say("resume", since={talk.pk.hex: 0})
         assert await tab.settle() == [{"type": "resync", "conversation": talk.pk.hex}]
@@ -369,7 +369,7 @@ async def test_who_does_not_read_is_closed_before_much_waits(
 ) -> None:
     async with Tab(buyer) as tab:
         monkeypatch.setattr(consumers, "WAITING_BYTES", -1)
-        await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="Hello")
+        await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id="client-0001", body="Hello")
         assert await tab.closes() == 4408
 
 
@@ -378,7 +378,7 @@ async def test_what_is_told_during_an_answer_waits_for_it_and_not_without_end(
 ) -> None:
     def write_meanwhile(scope: Any, frame: Any) -> list[Any]:
         for n in range(5):
-            message_send(conversation=talk, sender=seller, client_id=f"client-000{n}", body=f"m{n}")
+            message_send(conversation_id=talk.pk, sender=seller, client_id=f"client-000{n}", body=f"m{n}")
         return [Resync(conversation=talk.pk.hex)]
 
     monkeypatch.setattr(socket_work, "answer", write_meanwhile)
@@ -547,7 +547,7 @@ async def test_an_edit_is_acknowledged_and_told_to_both_sides(talk: Conversation
 
 async def test_who_was_away_learns_of_edits_and_deletions_once(talk: Conversation, buyer: User, seller: User) -> None:
     for n in range(3):
-        await in_thread(message_send, conversation=talk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
+        await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id=f"client-{n:04}", body=f"m{n}")
     change = {"conversation": talk, "sender": seller}
     await in_thread(message_edit, **change, client_id="client-0000", body="m0, changed")
     async with Tab(buyer) as tab:
@@ -574,7 +574,7 @@ async def test_who_missed_too_many_changes_is_told_to_load_the_page(
     talk: Conversation, buyer: User, seller: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_work, "RESUME_LIMIT", 2)
-    await in_thread(message_send, conversation=talk, sender=seller, client_id="client-0001", body="m")
+    await in_thread(message_send, conversation_id=talk.pk, sender=seller, client_id="client-0001", body="m")
     for n in range(3):
         await in_thread(message_edit, conversation=talk, sender=seller, client_id="client-0001", body=f"m{n}")
     async with Tab(buyer) as tab:

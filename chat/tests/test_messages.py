@@ -30,7 +30,7 @@ def talk(order: Order) -> Conversation:
 
 
 def say(talk: Conversation, sender: User, body: str = "Hello", client_id: str = "client-0001") -> Message:
-    return message_send(conversation=talk, sender=sender, client_id=client_id, body=body)
+    return message_send(conversation_id=talk.pk, sender=sender, client_id=client_id, body=body)
 
 
 def at_once(work: Callable[[int], Any], count: int) -> list[Any]:

@@ -25,7 +25,7 @@ def talk(buyer: User, seller: User) -> Conversation:
 
 
 def say(talk: Conversation, sender: User, body: str, number: int) -> None:
-    message_send(conversation=talk, sender=sender, client_id=f"client-{number:04}", body=body)
+    message_send(conversation_id=talk.pk, sender=sender, client_id=f"client-{number:04}", body=body)
 
 
 def after(minutes: float) -> datetime.datetime:

@@ -129,7 +129,7 @@ def test_the_pages_of_support_and_conduct_are_accessible_and_fit(
     ticket_answer(ticket=ticket, staff=staff, client_id="answer-0001", body="We look at it.")
     ticket_note_add(ticket=ticket, staff=staff, text="Compared with the bank")
     talk = conversation_direct(user=buyer, other=seller)
-    message_send(conversation=talk, sender=seller, client_id="client-0001", body="Pay me by gift card")
+    message_send(conversation_id=talk.pk, sender=seller, client_id="client-0001", body="Pay me by gift card")
     report = message_report(conversation=talk, reporter=buyer, reason="off_site", text="", seq=1)
     page = page_of(buyer, language=language, dark=dark, width=width)
     pages = ["/support/", "/support/new/", ticket.get_absolute_url(), f"/messages/{talk.pk.hex}/report/", "/me/blocks/"]

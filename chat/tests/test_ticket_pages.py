@@ -163,7 +163,7 @@ def test_the_lists_take_no_query_per_ticket(
 @pytest.fixture
 def talk(buyer: User, seller: User) -> Conversation:
     talk = conversation_direct(user=buyer, other=seller)
-    message_send(conversation=talk, sender=seller, client_id="client-0001", body="Pay me by gift card")
+    message_send(conversation_id=talk.pk, sender=seller, client_id="client-0001", body="Pay me by gift card")
     return talk
 
 
@@ -213,7 +213,7 @@ def test_a_seller_is_blocked_from_their_page(page: Client, seller: User) -> None
 def test_a_message_is_reported_from_a_list_of_the_newest(
     page: Client, talk: Conversation, buyer: User, stranger: User
 ) -> None:
-    message_send(conversation=talk, sender=buyer, client_id="client-0002", body="No thanks")
+    message_send(conversation_id=talk.pk, sender=buyer, client_id="client-0002", body="No thanks")
     url = reverse("chat:report", args=[talk.pk.hex])
     text = text_of(page.get(url, {"seq": "1"}))
     assert "Pay me by gift card" in text
@@ -329,7 +329,7 @@ def test_a_report_is_claimed_read_in_its_context_and_decided(
     client: Client, talk: Conversation, buyer: User, seller: User
 ) -> None:
     for n in range(20):
-        message_send(conversation=talk, sender=buyer, client_id=f"later-{n:04}", body=f"Afterwards {n}")
+        message_send(conversation_id=talk.pk, sender=buyer, client_id=f"later-{n:04}", body=f"Afterwards {n}")
     report = message_report(conversation=talk, reporter=buyer, reason="off_site", text="", seq=1)
     moderator = agent("chat.moderate_message")
     client.force_login(moderator)

@@ -50,7 +50,7 @@ def answer(ticket: Ticket, staff: User, body: str = "We look at it.", number: in
 
 def write(ticket: Ticket, body: str = "Thanks", number: int = 1) -> Message:
     return message_send(
-        conversation=ticket.conversation, sender=ticket.user, client_id=f"client-{number:04}", body=body
+        conversation_id=ticket.conversation.pk, sender=ticket.user, client_id=f"client-{number:04}", body=body
     )
 
 

@@ -38,7 +38,7 @@ def page(client: Client, buyer: User) -> Client:
 def say(talk: Conversation, sender: User, count: int = 1, body: str = "Message") -> None:
     first = Message.objects.count()
     for n in range(first, first + count):
-        message_send(conversation=talk, sender=sender, client_id=f"client-{n:04}", body=f"{body} {n + 1}")
+        message_send(conversation_id=talk.pk, sender=sender, client_id=f"client-{n:04}", body=f"{body} {n + 1}")
 
 
 def text_of(response: Any) -> str:

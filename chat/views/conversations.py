@@ -97,7 +97,7 @@ def conversation_send(request: HttpRequest, key: str) -> HttpResponse:
         context["sent_files"] = files = uploads_of(request)
         require_confirmed(mine.conversation, body, confirmed="confirmed" in request.POST)
         message_send(
-            conversation=mine.conversation,
+            conversation_id=mine.conversation.pk,
             sender=request.user,
             client_id=request.POST.get("client_id", ""),
             body=body,

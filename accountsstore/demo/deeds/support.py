@@ -18,7 +18,7 @@ def answer(ticket: Ticket, staff: str, text: str) -> None:
 
 
 def write_again(ticket: Ticket, text: str) -> None:
-    message_send(conversation=ticket.conversation, sender=ticket.user, client_id=_id(text), body=text)
+    message_send(conversation_id=ticket.conversation.pk, sender=ticket.user, client_id=_id(text), body=text)
 
 
 def note(ticket: Ticket, staff: str, text: str) -> None:

@@ -30,7 +30,7 @@ def _say(conversation: Conversation, sender: User, text: str) -> None:
     conversation.refresh_from_db()
     if conversation.last_seq:
         message_read(conversation=conversation, user=sender, seq=conversation.last_seq)
-    message_send(conversation=conversation, sender=sender, client_id=client_id, body=text)
+    message_send(conversation_id=conversation.pk, sender=sender, client_id=client_id, body=text)
 
 
 def catch_up(username: str) -> None:

@@ -104,7 +104,7 @@ class Command(BaseCommand):
             "search: a common and a rare word": lambda: search(word(0, 20), word(10_000, 15_000)),
             "search: a word that is not there": lambda: search("nowhere"),
             "sending": lambda: message_send(
-                conversation=self.talk, sender=me, client_id=f"{chance.getrandbits(96):024x}", body=word(0, 20)
+                conversation_id=self.talk.pk, sender=me, client_id=f"{chance.getrandbits(96):024x}", body=word(0, 20)
             ),
         }
         self.stdout.write(f"\n{'':<44}{'p50':>9}{'p95':>9}{'longest':>9}   ms")

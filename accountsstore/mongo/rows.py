@@ -1,0 +1,103 @@
+"""`accountsstore.rows` on MongoDB: one command each, made from the model's columns alone."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from django_mongodb_backend.query import wrap_database_errors
+from pymongo import ReturnDocument, UpdateOne
+
+M = TypeVar("M", bound=Model)
+Document = dict[str, Any]
+
+
+class Rows:
+    """What the engine's connection (`accountsstore.mongo.base`) does with single rows."""
+
+    get_collection: Callable[..., Any]
+    session: Any
+    alias: str
+
+    @wrap_database_errors
+    def rows_find(self, model: type[M], equal: dict[str, Any]) -> list[M]:
+        pipeline = [{"$match": _match(model, equal, self)}]
+        found = self._of(model).aggregate(pipeline, session=self.session)
+        return [_row(model, document, self) for document in found]
+
+    @wrap_database_errors
+    def row_insert(self, row: Model) -> None:
+        document = {field.column: _stored(field, field.pre_save(row, add=True), self) for field in _fields(type(row))}
+        self._of(type(row)).insert_many([document], session=self.session)
+        row._state.adding, row._state.db = False, self.alias
+
+    @wrap_database_errors
+    def rows_save(self, rows: Sequence[Model], names: Sequence[str]) -> None:
+        """All in one command."""
+        model = type(rows[0])
+        fields = [model._meta.get_field(name) for name in names]
+        changes = [
+            UpdateOne(
+                {"_id": _stored(model._meta.pk, row.pk, self)},
+                {"$set": {field.column: _stored(field, getattr(row, field.attname), self) for field in fields}},
+            )
+            for row in rows
+        ]
+        self._of(model).bulk_write(changes, session=self.session)
+
+    @wrap_database_errors
+    def row_count_up(self, model: type[M], column: str, equal: dict[str, Any]) -> M | None:
+        document = self._of(model).find_one_and_update(
+            _match(model, equal, self),
+            {"$inc": {column: 1}},
+            return_document=ReturnDocument.AFTER,
+            session=self.session,
+        )
+        return _row(model, document, self) if document else None
+
+    def _of(self, model: type[Model]) -> Any:
+        return self.get_collection(model._meta.db_table)
+
+
+def _stored(field: Any, value: Any, connection: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
+
+
+def _match(model: type[Model], equal: dict[str, Any], connection: Any) -> Document:
+    match = {}
+    for name, value in equal.items():
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        if isinstance(value, list | set | tuple):
+            match[field.column] = {"$in": [_stored(field, each, connection) for each in value]}
+        else:
+            match[field.column] = _stored(field, value, connection)
+    return match
+
+
+@functools.cache
+def _fields(model: type[Model]) -> tuple[Any, ...]:
+    return tuple(model._meta.concrete_fields)
+
+
+@functools.cache
+def _readers(model: type[Model], connection: Any) -> tuple[tuple[str, Any, tuple[Any, ...]], ...]:
+    """For each column its name, and what the ORM makes of a value that comes out of it."""
+    columns = [field.get_col(model._meta.db_table) for field in _fields(model)]
+    return tuple(
+        (
+            column.target.column,
+            column,
+            tuple(connection.ops.get_db_converters(column) + column.get_db_converters(connection)),
+        )
+        for column in columns
+    )
+
+
+def _row(model: type[M], document: Document, connection: Any) -> M:
+    values = []
+    for name, column, converters in _readers(model, connection):
+        value = document.get(name)
+        for convert in converters:
+            value = convert(value, column, connection)
+        values.append(value)
+    return model.from_db(connection.alias, [field.attname for field in _fields(model)], values)
