@@ -14,13 +14,17 @@ from django.db.models import F, Model
 M = TypeVar("M", bound=Model)
 
 
-def rows_find(model: type[M], **equal: Any) -> list[M]:
-    """The rows whose fields are `equal`, in no order; a list or set means any of its values. Have an index on them."""
+def rows_find(model: type[M], *joined: str, **equal: Any) -> list[M]:
+    """The rows whose fields are `equal`, in no order; a list or set means any of its values. Have an index on them.
+
+    `joined` names foreign keys, which are never empty, whose rows come with them.
+    """
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        return connection.rows_find(model, equal)
+        return connection.rows_find(model, joined, equal)
     lookups = {f"{name}__in" if isinstance(value, list | set | tuple) else name: value for name, value in equal.items()}
-    return list(model._default_manager.filter(**lookups))
+    rows = model._default_manager.filter(**lookups)
+    return list(rows.select_related(*joined) if joined else rows)
 
 
 def row_insert(row: Model) -> None:
@@ -48,6 +52,6 @@ def row_count_up(model: type[M], field: str, **equal: Any) -> M | None:
     Whoever else counts it comes before or after: the number is the caller's alone."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        return connection.row_count_up(model, model._meta.get_field(field).column, equal)
+        return connection.row_count_up(model, field, equal)
     rows = model._default_manager.filter(**equal)
     return rows.get() if rows.update(**{field: F(field) + 1}) else None

@@ -33,10 +33,8 @@ def unread_notifications(user: User) -> int:
 
 def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:
     """The user's own place in the conversation, with the conversation; None for everybody else."""
-    for mine in rows_find(Participant, conversation=conversation_id, user=user.pk, left_at=None):
-        [mine.conversation] = rows_find(Conversation, pk=conversation_id)
-        return mine
-    return None
+    mine = rows_find(Participant, "conversation", conversation=conversation_id, user=user.pk, left_at=None)
+    return mine[0] if mine else None
 
 
 def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
@@ -45,12 +43,8 @@ def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
 
 
 def people_in(conversation_id: uuid.UUID) -> list[Participant]:
-    """Who is in the conversation, with their users. Two look-ups in indexes."""
-    people = rows_find(Participant, conversation=conversation_id, left_at=None)
-    users = {user.pk: user for user in rows_find(User, pk=[person.user_id for person in people])}
-    for person in people:
-        person.user = users[person.user_id]
-    return people
+    """Who is in the conversation, with their users."""
+    return rows_find(Participant, "user", conversation=conversation_id, left_at=None)
 
 
 def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

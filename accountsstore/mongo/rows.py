@@ -2,9 +2,9 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import ReturnDocument, UpdateOne
 
@@ -20,14 +20,20 @@ class Rows:
     alias: str
 
     @wrap_database_errors
-    def rows_find(self, model: type[M], equal: dict[str, Any]) -> list[M]:
-        pipeline = [{"$match": _match(model, equal, self)}]
-        found = self._of(model).aggregate(pipeline, session=self.session)
-        return [_row(model, document, self) for document in found]
+    def rows_find(self, model: type[M], joined: Sequence[str], equal: dict[str, Any]) -> list[M]:
+        keys = [cast("ForeignKey[Any, Any]", model._meta.get_field(name)) for name in joined]
+        pipeline = [{"$match": _match(model, equal, self)}, *(_join(key) for key in keys)]
+        rows = []
+        for document in self._of(model).aggregate(pipeline, session=self.session):
+            row = _row(model, document, self)
+            for key in keys:
+                setattr(row, key.name, _row(key.related_model, document[f"_{key.name}"][0], self))
+            rows.append(row)
+        return rows
 
     @wrap_database_errors
     def row_insert(self, row: Model) -> None:
-        document = {field.column: _stored(field, field.pre_save(row, add=True), self) for field in _fields(type(row))}
+        document = {field.column: _stored(field, field.pre_save(row, True), self) for field in _fields(type(row))}
         self._of(type(row)).insert_many([document], session=self.session)
         row._state.adding, row._state.db = False, self.alias
 
@@ -35,10 +41,10 @@ class Rows:
     def rows_save(self, rows: Sequence[Model], names: Sequence[str]) -> None:
         """All in one command."""
         model = type(rows[0])
-        fields = [model._meta.get_field(name) for name in names]
+        fields = [_field(model, name) for name in names]
         changes = [
             UpdateOne(
-                {"_id": _stored(model._meta.pk, row.pk, self)},
+                {"_id": _stored(_field(model, "pk"), row.pk, self)},
                 {"$set": {field.column: _stored(field, getattr(row, field.attname), self) for field in fields}},
             )
             for row in rows
@@ -46,10 +52,10 @@ class Rows:
         self._of(model).bulk_write(changes, session=self.session)
 
     @wrap_database_errors
-    def row_count_up(self, model: type[M], column: str, equal: dict[str, Any]) -> M | None:
+    def row_count_up(self, model: type[M], name: str, equal: dict[str, Any]) -> M | None:
         document = self._of(model).find_one_and_update(
             _match(model, equal, self),
-            {"$inc": {column: 1}},
+            {"$inc": {_field(model, name).column: 1}},
             return_document=ReturnDocument.AFTER,
             session=self.session,
         )
@@ -63,10 +69,19 @@ def _stored(field: Any, value: Any, connection: Any) -> Any:
     return field.get_db_prep_save(value, connection)
 
 
+def _field(model: type[Model], name: str) -> Any:
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)
+
+
+def _join(key: "ForeignKey[Any, Any]") -> Document:
+    table = key.related_model._meta.db_table
+    return {"$lookup": {"from": table, "localField": key.column, "foreignField": "_id", "as": f"_{key.name}"}}
+
+
 def _match(model: type[Model], equal: dict[str, Any], connection: Any) -> Document:
-    match = {}
+    match: Document = {}
     for name, value in equal.items():
-        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        field = _field(model, name)
         if isinstance(value, list | set | tuple):
             match[field.column] = {"$in": [_stored(field, each, connection) for each in value]}
         else:

@@ -127,7 +127,7 @@ def require_talking(people: list[Participant], sender: User) -> User:
     return me
 
 
-def _take_number(conversation_id: uuid.UUID, **equal: Any) -> Conversation:
+def _take_number(conversation_id: uuid.UUID, **equal: bool) -> Conversation:
     """The conversation with the next message's number as its `last_seq`; taking it decides every race.
 
     Raises ConversationLocked unless the conversation's fields are `equal`."""

@@ -1,0 +1,104 @@
+"""Rows read and written without the ORM between are the ORM's rows."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import IntegrityError, connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import SellerProfile, User
+from accounts.tests.factories import SellerFactory, UserFactory
+from accountsstore.db import atomic, uuid7
+from accountsstore.models import OutboxEvent, OutboxMail
+from accountsstore.rows import row_count_up, row_insert, rows_find, rows_save
+
+pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
+
+
+def fields(row: Model) -> dict[str, object]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def event(**given: object) -> OutboxEvent:
+    return OutboxEvent(topic="test", payload={"deep": [1, {"text": "٣ é"}], "none": None}, groups=["a", "b"], **given)
+
+
+def test_an_inserted_row_is_what_the_orm_finds() -> None:
+    row = event()
+    row_insert(row)
+    found = OutboxEvent.objects.get(pk=row.pk)
+    # MongoDB keeps milliseconds.
+    for name in ("created_at", "retry_at"):
+        assert abs(getattr(row, name) - getattr(found, name)).total_seconds() < 0.001
+        setattr(row, name, getattr(found, name))
+    assert fields(found) == fields(row)
+    assert not row._state.adding
+
+
+def test_a_found_row_is_what_the_orm_finds() -> None:
+    user = UserFactory(display_name="Nadia", avatar_file_id=uuid7())
+    UserFactory()
+    [found] = rows_find(User, pk=user.pk)
+    assert fields(found) == fields(User.objects.get(pk=user.pk))
+
+
+def test_rows_are_found_by_several_values_and_by_none() -> None:
+    one, two, _three = UserFactory(), UserFactory(), UserFactory()
+    assert {user.pk for user in rows_find(User, username=[one.username, two.username])} == {one.pk, two.pk}
+    sent, kept = event(frame_sent_at=one.created_at), event()
+    row_insert(sent)
+    row_insert(kept)
+    assert [row.pk for row in rows_find(OutboxEvent, frame_sent_at=None)] == [kept.pk]
+    assert rows_find(User, pk=[]) == []
+
+
+def test_a_twin_is_refused_and_takes_its_transaction_with_it() -> None:
+    @atomic
+    def write(key: str) -> None:
+        UserFactory(username=f"by-{uuid7().hex[:20]}")
+        row_insert(OutboxMail(to="a@example.com", subject="s", template="t", dedupe_key=key))
+
+    write("one")
+    with pytest.raises(IntegrityError):
+        write("one")
+    assert (User.objects.count(), OutboxMail.objects.count()) == (1, 1)
+
+
+def test_only_the_named_fields_are_saved() -> None:
+    one, two = UserFactory(about="old"), UserFactory(about="old")
+    for user in (one, two):
+        user.about, user.display_name = f"new {user.username}", "Not this"
+    rows_save([one, two], "about")
+    found = {user.pk: user for user in User.objects.all()}
+    assert {found[user.pk].about for user in (one, two)} == {one.about, two.about}
+    assert "Not this" not in {user.display_name for user in found.values()}
+
+
+def test_each_who_counts_gets_a_number_of_their_own() -> None:
+    row = event()
+    row_insert(row)
+
+    @atomic
+    def count() -> int:
+        counted = row_count_up(OutboxEvent, "attempts", pk=row.pk, pending=True)
+        assert counted is not None
+        return counted.attempts
+
+    def work(_number: int) -> int:
+        try:
+            return count()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(work, range(20))) == list(range(1, 21))
+    assert row_count_up(OutboxEvent, "attempts", pk=row.pk, pending=False) is None
+
+
+def test_joined_rows_come_with_their_row() -> None:
+    profile = SellerFactory().seller_profile
+    [found] = rows_find(SellerProfile, "user", state=profile.state)
+    with CaptureQueriesContext(connection) as queries:
+        assert fields(found.user) == fields(User.objects.get(pk=profile.user_id))
+    assert len(queries) == 1, "the one that it is compared with"
