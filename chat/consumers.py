@@ -268,9 +268,10 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self._write(frames.encode(frame))
 
     def _write(self, text: bytes) -> None:
-        count.delivered += 1
-        if self.is_open and self.writer.write(text) > WAITING_BYTES:
-            self._end_soon(TOO_SLOW)
+        if self.is_open:
+            count.delivered += 1
+            if self.writer.write(text) > WAITING_BYTES:
+                self._end_soon(TOO_SLOW)
 
     # ------------------------------------------------------------ from the browser
 
