@@ -10,4 +10,4 @@ class AccountsStoreConfig(AppConfig):
     def ready(self) -> None:
         from accountsstore import checks  # noqa: F401  (registers the system checks)
 
-        autodiscover_modules("subscribers", "clock")
+        autodiscover_modules("subscribers", "clock", "gauges")

@@ -13,12 +13,14 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from accountsstore.metrics import share  # noqa: E402
 from accountsstore.servers import require_servers  # noqa: E402
 from chat.consumers import later_when_away  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 
 if not settings.TESTING:
     require_servers()
+    share("site")
 
 application = ProtocolTypeRouter(
     {

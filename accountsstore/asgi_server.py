@@ -31,6 +31,7 @@ from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
 from twisted.internet.protocol import Protocol  # noqa: E402
 
+from accountsstore.metrics.sockets import Watch, count  # noqa: E402
 from accountsstore.socket_writer import EXTENSION  # noqa: E402
 
 # autobahn colours names for lines of debugging, whether anybody reads those or not: a dozen for each connection. `id`
@@ -118,6 +119,13 @@ class SocketProtocol(WebSocketProtocol):
                 return 0
             frame = frame[sent:]
         transport.write(frame)
+        count.slow.add(self)
+        return self.waiting_bytes()
+
+    def waiting_bytes(self) -> int:
+        transport = self.transport
+        if transport is None or self.state != self.STATE_OPEN:
+            return 0
         return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
 
@@ -143,6 +151,7 @@ class StoreServer(Server):
             setattr(SocketProtocol, option, staticmethod(value) if callable(value) else value)
         self.ws_factory.protocol = SocketProtocol
         self.http_factory.buildProtocol = functools.partial(Opening, self)
+        Watch(asyncio.get_event_loop())
         # What stands now stays; and of what each connection makes most stays as long as the connection. Looked through
         # as often as Python does by itself, that is a fifth of what connecting costs.
         gc.collect()

@@ -44,6 +44,11 @@ def on_tick(name: str, *, every_seconds: float = 0) -> Callable[[Tick], Tick]:
     return register
 
 
+def parts() -> list[str]:
+    """The names of all parts."""
+    return list(_parts)
+
+
 def tick(now: datetime.datetime | None = None) -> dict[str, object]:
     """Run the parts whose turn has come and that no other clock runs. Safe to run on any number of hosts at once.
 

@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import RedisClusterException
+from redis.observability.attributes import DB_CLIENT_CONNECTION_STATE
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -165,6 +166,17 @@ def _client(url: str) -> redis.Redis | RedisCluster:
         retry=retry,
         **options,
     )
+
+
+def connections() -> tuple[int, int]:
+    """How many connections the process's client has, and how many of them are in use. Asks no server."""
+    if not _client.cache_info().currsize:
+        return 0, 0
+    found = _client(settings.REDIS_URL)
+    nodes = [node.redis_connection for node in found.get_nodes()] if isinstance(found, RedisCluster) else [found]
+    counts = [count for node in nodes if node for count in node.connection_pool.get_connection_count()]
+    in_use = sum(number for number, about in counts if about[DB_CLIENT_CONNECTION_STATE] == "used")
+    return sum(number for number, _ in counts), in_use
 
 
 # A child must not share the sockets, nor find a lock that another thread of its parent held.

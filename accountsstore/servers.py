@@ -48,6 +48,11 @@ def register_server(server: Server) -> None:
     _servers[server.name] = server
 
 
+def servers() -> list[Server]:
+    """All that were registered."""
+    return list(_servers.values())
+
+
 def servers_asked() -> Iterator[tuple[Server, Exception | None]]:
     """Each server and what it answered with, one after the other: None is well."""
     for server in _servers.values():

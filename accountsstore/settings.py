@@ -5,6 +5,7 @@ missing secret stops the start with a sentence that says what to set.
 """
 
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,7 +125,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "accountsstore.metrics.http.MetricsMiddleware",
     "accountsstore.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -145,7 +146,6 @@ MIDDLEWARE = [
     "accountsstore.middleware.StoreErrorMiddleware",
     "accountsstore.middleware.ScriptedUploadMiddleware",
     "uploads.middleware.IncomingFilesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "accountsstore.urls"
@@ -480,6 +480,17 @@ if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if env.bool("BEHIND_PROXY", default=False) else 0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+
+# ---------------------------------------------------------------- metrics
+# What the processes of this host count, for each other. Nobody else's: a folder for each host.
+METRICS_DIR = env.path("METRICS_DIR", default=str(VAR_DIR / "metrics"))
+# Who finds /metrics: peers from here that do not come through a proxy (accountsstore/metrics/page.py).
+try:
+    METRICS_ALLOWED_NETWORKS = [
+        ip_network(text) for text in env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+    ]
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_ALLOWED_NETWORKS names a network that is none: {error}.") from None
 
 # ---------------------------------------------------------------- logs
 LOGGING = {

@@ -18,7 +18,6 @@ urlpatterns = [
     path("help/", views.help_page, name="help"),
     path("terms/", views.terms, name="terms"),
     path("admin/", admin.site.urls),
-    path("", include("django_prometheus.urls")),
 ]
 
 if settings.DEBUG or settings.TESTING:

@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from accountsstore.metrics import share
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
 
 application = get_wsgi_application()
+share("pages")

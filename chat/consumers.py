@@ -22,6 +22,8 @@ from channels.layers import get_channel_layer
 from accountsstore.events import ALL_GROUP, SessionRevoked, user_group
 from accountsstore.faults import server_away
 from accountsstore.layer import listening, message_of
+from accountsstore.metrics.catalogue import DISCONNECTS, SOCKET_REFUSED
+from accountsstore.metrics.sockets import count
 from accountsstore.socket_writer import writer_for
 from chat import frames, socket_work
 from chat.presence import presence
@@ -38,6 +40,9 @@ CLOSE_CODES = {
     TOO_SLOW: "More waited for this socket than it read. Come back and resume.",
     TRY_LATER: "A server that the store needs is away. Come back later.",
 }
+
+# How the metrics name them.
+CLOSE_NAMES = {SIGNED_OUT: "signed_out", MISBEHAVED: "misbehaved", TOO_SLOW: "too_slow", TRY_LATER: "try_later"}
 
 MAX_FRAME_BYTES = 64 * 1024
 # Ten frames a second in the long run, 40 at once; a person and their outbox stay far below.
@@ -99,6 +104,7 @@ def later_when_away(inner: Any) -> Any:
             # A refused handshake tells the browser nothing; an accepted one can carry a close code.
             if not accepted:
                 await send({"type": "websocket.accept"})
+                DISCONNECTS.labels(CLOSE_NAMES[TRY_LATER]).inc()
             await send({"type": "websocket.close", "code": TRY_LATER})
 
     return socket
@@ -139,6 +145,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
     # What it does without anybody who waits for it.
     ending: asyncio.Task[None] | None = None
     rechecking: asyncio.Task[None] | None = None
+    ended_as = "gone"
 
     # ------------------------------------------------------------ coming and going
 
@@ -147,14 +154,20 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self.channel_layer = get_channel_layer()
         self.writer = writer_for(scope, send)
         self.listening = listening(self.channel_layer, self)
+        count.open += 1
         try:
             while True:
                 await self.dispatch(await receive())
         except StopConsumer:
             pass
+        except Exception as error:
+            self.ended_as = CLOSE_NAMES[TRY_LATER] if server_away(error) else "failed"
+            raise
         finally:
             # However this ended, `websocket.disconnect` or not.
             self.is_open = False
+            count.open -= 1
+            DISCONNECTS.labels(self.ended_as).inc()
             if self.is_present:
                 presence().leave(self.user_id)
                 presence().unwatch(self, self.watched)
@@ -187,6 +200,10 @@ class StoreConsumer(AsyncWebsocketConsumer):
                 await self.listening.join(*await _in_database(socket_work.staff_groups)(user))
             self._say(frames.Welcome(user=self.user_id.hex))
         self._let_go()
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        self.ended_as = CLOSE_NAMES.get(code or 0, "other")
+        await super().close(code, reason)
 
     async def _end(self, code: int) -> None:
         """Close once; what still arrives for or from this socket is dropped."""
@@ -252,14 +269,17 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self._write(frames.encode(frame))
 
     def _write(self, text: bytes) -> None:
-        if self.is_open and self.writer.write(text) > WAITING_BYTES:
-            self._end_soon(TOO_SLOW)
+        if self.is_open:
+            count.delivered += 1
+            if self.writer.write(text) > WAITING_BYTES:
+                self._end_soon(TOO_SLOW)
 
     # ------------------------------------------------------------ from the browser
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not self.is_open:
             return
+        count.received += 1
         if not self.allowance.take():
             await self._strike("slow_down", "Too many frames. Wait a moment.")
         elif text_data is None:
@@ -275,6 +295,7 @@ class StoreConsumer(AsyncWebsocketConsumer):
                 await self._answer(frame)
 
     async def _strike(self, code: str, detail: str) -> None:
+        SOCKET_REFUSED.labels(code).inc()
         self._say(frames.Error(code=code, detail=detail))
         if not self.patience.take():
             await self._end(MISBEHAVED)

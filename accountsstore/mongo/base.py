@@ -18,6 +18,7 @@ from django.db.models import Model
 from django_mongodb_backend.base import DatabaseWrapper as MongoWrapper
 from pymongo.errors import PyMongoError
 
+from accountsstore.mongo.listeners import LISTENERS
 from accountsstore.mongo.operations import DatabaseOperations
 from accountsstore.mongo.rows import Rows
 from accountsstore.mongo.schema import DatabaseSchemaEditor
@@ -42,6 +43,10 @@ class DatabaseWrapper(Rows, MongoWrapper):
     in_atomic_block: bool
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+
+    def get_connection_params(self) -> dict[str, Any]:
+        # pymongo tells them beside those that it was told of for all clients.
+        return {**super().get_connection_params(), "event_listeners": LISTENERS}
 
     def in_transaction(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Call `function` in a transaction and commit it, from the beginning again as long as MongoDB asks for it, at

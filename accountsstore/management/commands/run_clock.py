@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accountsstore import clock
+from accountsstore.metrics import process, share
 from accountsstore.servers import require_servers
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         if now:
             raise CommandError("--at goes with a single run, not with --loop")
         require_servers()
+        share("clock")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -53,6 +55,7 @@ class Command(BaseCommand):
                 clock.tick()
             except DatabaseError as error:
                 logger.warning("no tick: the database does not answer", extra={"error": str(error)})
+            process.publish()
             stop.wait(INTERVAL_SECONDS)
 
     def _moment(self, text: str) -> datetime.datetime:

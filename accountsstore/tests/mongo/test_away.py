@@ -12,6 +12,7 @@ import pytest
 
 from accountsstore.stack import lifecycle, mongo, programs
 from accountsstore.stack.layout import Node, Stack
+from accountsstore.tests.metrics_page import metrics_of
 from accountsstore.tests.programs import ask, eventually, free_port, own_stack, program, program_env, run_python
 
 pytestmark = [pytest.mark.production, pytest.mark.slow]
@@ -77,6 +78,25 @@ def test_no_page_waits_for_a_mongodb_that_hangs(site: Site) -> None:
     with site.hanging(*site.stack.part("mongo")):
         says_that_the_database_is_away(site)
     eventually(site.is_well, "MongoDB went on and the site did not notice", site.log)
+
+
+def test_the_metrics_go_on_and_tell_that_mongodb_hangs(site: Site) -> None:
+    metrics_of(site.port)  # asks the database, of which the next one tells
+    well = metrics_of(site.port)
+    assert well("server_up", server="database") == well("metrics_part_up", part="outbox") == 1
+    assert well.total("mongodb_query_duration_ms_count", operation="aggregate") > 0
+    with site.hanging(*site.stack.part("mongo")):
+        eventually(
+            lambda: metrics_of(site.port)("server_up", server="database") == 0, "the metrics do not notice", site.log
+        )
+        ill = metrics_of(site.port)
+        assert ill("metrics_part_up", part="outbox") == ill("metrics_part_up", part="deadlines") == 0
+        assert ill("server_up", server="redis") == ill("metrics_part_up", part="jobs") == 1
+        assert ill.total("http_request_duration_ms_count") > 0
+    eventually(site.is_well, "MongoDB went on and the site did not notice", site.log)
+    eventually(
+        lambda: metrics_of(site.port)("metrics_part_up", part="outbox") == 1, "the metrics do not notice", site.log
+    )
 
 
 def test_a_primary_that_hangs_is_replaced_while_it_hangs(site: Site) -> None:
