@@ -11,8 +11,8 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import kombu.exceptions
 import redis
@@ -75,13 +75,28 @@ def publish(event: Event, *, to: Iterable[uuid.UUID] = (), groups: Iterable[str]
         groups=[*(user_group(user_id) for user_id in to), *groups],
     )
     row_insert(row)
-    on_commit(lambda: event_send(row))
+    on_commit(lambda: _send_first(row))
 
 
 def frame(row: OutboxEvent) -> dict[str, Any]:
     """What a client receives: the event's type, fields, time, and the row's id, by which a repeat is known."""
     at = row.created_at.isoformat(timespec="milliseconds")
     return {"type": row.topic, "at": at, **row.payload, "event": row.id.hex}
+
+
+class Carrier(Protocol):
+    def take(self, row: OutboxEvent) -> None: ...
+
+
+# Set in a server of sockets (accountsstore/carrier.py).
+carrier: Carrier | None = None
+
+
+def _send_first(row: OutboxEvent) -> None:
+    if carrier and row.groups and not has_subscribers(row.topic):
+        carrier.take(row)
+    else:
+        event_send(row)
 
 
 # What a Redis that is away raises, through redis-py or through kombu.
@@ -113,10 +128,11 @@ def event_send(row: OutboxEvent) -> bool:
     handled = row.handled_at is not None or not has_subscribers(row.topic)
     told = row.frame_sent_at is not None or not row.groups or _tried(row, group_send, row.groups, frame(row))
     if told:
-        row.frame_sent_at = timezone.now()
         if handled:
-            row.handled_at, row.pending = row.frame_sent_at, False
-        rows_save([row], "frame_sent_at", *(("handled_at", "pending") if handled else ()))
+            events_note([row])
+        else:
+            row.frame_sent_at = timezone.now()
+            rows_save([row], "frame_sent_at")
     return (handled or _tried(row, enqueue, "accountsstore.tasks.event_handle", row.pk)) and told
 
 
@@ -124,9 +140,21 @@ def _tried(row: OutboxEvent, send: Callable[..., None], *args: Any) -> bool:
     try:
         send(*args)
     except AWAY as error:
-        logger.warning("event kept for later", extra={"event_id": row.pk.hex, "topic": row.topic, "error": str(error)})
+        log_kept(row, error)
         return False
     return True
+
+
+def log_kept(row: OutboxEvent, error: Exception) -> None:
+    logger.warning("event kept for later", extra={"event_id": row.pk.hex, "topic": row.topic, "error": str(error)})
+
+
+def events_note(rows: Sequence[OutboxEvent]) -> None:
+    """Their frames are out, and nothing else is to be done about them. Safe to repeat."""
+    for row in rows:
+        row.frame_sent_at = row.handled_at = timezone.now()
+        row.pending = False
+    rows_save(rows, "frame_sent_at", "handled_at", "pending")
 
 
 def event_handle_now(event_id: str) -> None:

@@ -1,10 +1,13 @@
 """`manage.py serve`: the site's sockets, and its pages, on Daphne."""
 
+import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
 from django.core.management.base import BaseCommand, CommandError
+
+from accountsstore import outbox
 
 
 class Command(BaseCommand):
@@ -35,8 +38,14 @@ class Command(BaseCommand):
             file_descriptor=fd,
         )
         from accountsstore.asgi import application
+        from accountsstore.carrier import Carrier
 
-        server = StoreServer(application, endpoints, lambda: verbosity and self.stdout.write(f"Serving {endpoints[0]}"))
+        def ready() -> None:
+            outbox.carrier = Carrier(asyncio.get_event_loop())
+            if verbosity:
+                self.stdout.write(f"Serving {endpoints[0]}")
+
+        server = StoreServer(application, endpoints, ready)
         server.run()
         if server.refusal:
             raise CommandError(server.refusal)
