@@ -12,7 +12,6 @@ EVERY_SECONDS = 1
 STATM = Path("/proc/self/statm")
 
 _due_at = 0.0
-_cpu_told = 0.0
 
 
 def publish_if_due(now: float) -> None:
@@ -24,10 +23,9 @@ def publish_if_due(now: float) -> None:
 
 
 def publish() -> None:
-    global _cpu_told
     program = values.program()
-    used, told, _cpu_told = time.process_time(), _cpu_told, time.process_time()
-    CPU.labels(program).inc(max(0.0, used - told))
+    # A counter that the system keeps.
+    CPU.labels(program)._value.set(time.process_time())
     if memory := _memory():
         MEMORY.labels(program).set(memory)
     open_connections, in_use = redis.connections()
@@ -41,11 +39,3 @@ def _memory() -> int:
         return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
-
-
-def _after_fork() -> None:
-    global _cpu_told
-    _cpu_told = 0.0
-
-
-os.register_at_fork(after_in_child=_after_fork)
