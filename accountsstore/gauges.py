@@ -3,11 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import cast
 
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django_prometheus.migrations import ExportMigrationsForDatabase
+from prometheus_client import REGISTRY
 
 from accountsstore.clock import parts
 from accountsstore.metrics.scrape import Reading, ScrapedGauge, on_scrape
@@ -61,5 +64,6 @@ def outbox() -> Iterator[Reading]:
 
 @on_scrape("migrations", UNAPPLIED, keep_seconds=600)
 def migrations() -> Iterator[Reading]:
-    executor = MigrationExecutor(connection)
-    yield UNAPPLIED, (), len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    ExportMigrationsForDatabase("default", MigrationExecutor(connection))
+    unapplied = REGISTRY.get_sample_value("django_migrations_unapplied_total", {"connection": "default"})
+    yield UNAPPLIED, (), cast(float, unapplied)

@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     # Without its automatic set-up, which would put a loader of its own in the place of ours.
     "django_cotton.apps.SimpleAppConfig",
     "django_htmx",
+    "django_prometheus",
     "heroicons",
     "csp",
     "accountsstore",
