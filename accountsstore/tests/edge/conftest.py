@@ -18,7 +18,7 @@ from accountsstore.tests.edge.client import NAME, Client
 from accountsstore.tests.programs import ask, eventually, free_port, program, program_env
 
 # Each that a test waits for is short here; test_the_limits_of_production… looks at the real ones.
-LIMITS = {"header_seconds": 1, "silence_seconds": 4, "sockets_per_address": 6}
+LIMITS = {"header_seconds": 2, "silence_seconds": 4, "sockets_per_address": 6}
 # REMOTE_ADDR as the store leaves it, and what it was told.
 ACCESS = "%(h)s|%({x-forwarded-for}i)s|%({forwarded}i)s|%({x-real-ip}i)s|%(r)s"
 INVENTORY = """
