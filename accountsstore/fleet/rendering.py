@@ -12,6 +12,7 @@ from accountsstore.fleet.inventory import Host, Inventory, InventoryError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SAID = DEPLOY / "nginx" / "said"
+UNITS = sorted(path for path in (DEPLOY / "systemd").iterdir() if path.suffix in (".service", ".target", ".timer"))
 ENGINE = Engine(dirs=[str(DEPLOY)], autoescape=False)
 # By it a folder is known as one of ours, which may be replaced.
 MARK = "RENDERED"
@@ -38,6 +39,8 @@ def rendered(inventory: Inventory) -> dict[str, str]:
     """Every file of the fleet: its path below the folder, and its text."""
     files = {"nginx/nginx.conf": nginx_conf(inventory, Edge())}
     files |= {f"nginx/said/{path.name}": path.read_text() for path in sorted(SAID.iterdir())}
+    for path in UNITS:
+        files[f"systemd/{path.name}"] = _filled(f"systemd/{path.name}")
     files["secrets.env.example"] = _filled("systemd/secrets.env", **inventory.servers)
     for host in inventory.hosts:
         files[f"hosts/{host.name}/units"] = "".join(f"{unit}\n" for unit in units(inventory, host))
@@ -60,6 +63,7 @@ def units(inventory: Inventory, host: Host) -> list[str]:
         found += ["gunicorn.service", *(f"daphne@{port}.service" for port in inventory.socket_ports(host))]
     if "worker" in host.roles:
         found += [*(f"celery@{queue}.service" for queue in ("mail", "images", "money", "default")), "beat.service"]
+        found += sorted(path.name for path in UNITS if path.suffix == ".timer")
     return found
 
 
