@@ -185,16 +185,16 @@ def test_a_page_whose_process_stops_comes_back_soon_and_at_a_moment_of_chance(pa
         sockets.append(socket)
 
     amal.add_init_script(
-        "Math.random = () => 0.9; const wait = setTimeout; var waits = [];"
-        "setTimeout = (work, ms) => { waits.push(ms); return wait(work, ms); };"
-        "addEventListener('store:connection', (event) => { var up = event.detail.up; window.up = up; });"
+        "Math.random = () => 0.9; const wait = window.setTimeout; window.waits = [];"
+        "window.setTimeout = (work, ms) => { window.waits.push(ms); return wait(work, ms); };"
+        "addEventListener('store:connection', (event) => { window.up = event.detail.up; });"
     )
     amal.route_web_socket("**/ws/", between)
     amal.goto("/messages/")
     wait_for(lambda: amal.evaluate("window.up === true"))
     sockets[0].close(code=RESTARTING)  # type: ignore[attr-defined]
     # Nine tenths of a second and a half; after any other close, of half a second.
-    wait_for(lambda: amal.evaluate("waits.includes(1350)"))
+    wait_for(lambda: amal.evaluate("window.waits.includes(1350)"))
     wait_for(lambda: amal.evaluate("window.up === true"))
     assert len(sockets) == 2
 
