@@ -37,6 +37,7 @@ TOGETHER = {
     "accountsstore/tests/demo/": "demo",
     "accountsstore/tests/test_story.py": "store",
     "accountsstore/tests/test_axe.py": "store",
+    "accountsstore/tests/edge/": "edge",
 }
 
 

@@ -7,6 +7,8 @@ WebSocket carries an extension, `accountsstore.socket`: `write(text)` frames the
 And what it does for each connection, a request that twisted.web takes apart and Daphne puts together again for
 autobahn, costs as much as the connection. So a request for a WebSocket goes to autobahn as it comes.
 
+SIGTERM ends it as a release wants it: see `kill_all_applications`.
+
 This rests on what Daphne, autobahn and Twisted do not promise: the names below and the order of their buffers.
 accountsstore/tests/test_asgi_server.py fails when a new version of them does otherwise.
 """
@@ -15,6 +17,7 @@ import asyncio
 import functools
 import gc
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +31,11 @@ import autobahn.websocket.protocol  # noqa: E402
 from daphne.http_protocol import HTTPFactory  # noqa: E402
 from daphne.server import Server  # noqa: E402
 from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
-from twisted.internet import reactor  # noqa: E402
+from twisted.internet import defer, reactor  # noqa: E402
 from twisted.internet.protocol import Protocol  # noqa: E402
 
 from accountsstore.metrics.sockets import Watch, count  # noqa: E402
-from accountsstore.socket_writer import EXTENSION  # noqa: E402
+from accountsstore.socket_writer import EXTENSION, RESTARTING  # noqa: E402
 
 # autobahn colours names for lines of debugging, whether anybody reads those or not: a dozen for each connection. `id`
 # is the least that takes their place.
@@ -47,6 +50,9 @@ PING_SECONDS, PONG_SECONDS = 30, 30
 GC_THRESHOLDS = 10_000, 10, 5
 # A connection that says nothing ends after this, as it does in twisted.web.
 SILENCE_SECONDS = 60
+# Asked to stop, it lets what is under way end for this long. A client that is alive answers a close at once, and autobahn
+# gives up on a dead one after a second.
+DRAIN_SECONDS, DRAIN_POLL_SECONDS = 8, 0.05
 # A whole request for a WebSocket that nobody can read in two ways: the one kind that takes the short way.
 UPGRADE = re.compile(
     rb"GET [!->@-~]*(?:\?([!-~]*))? HTTP/1\.1\r\n(?=(?:.+\r\n)*upgrade: *websocket\r\n)"
@@ -135,6 +141,7 @@ class StoreServer(Server):
     refusal = ""
 
     def __init__(self, application: Any, endpoints: list[str], ready: Callable[[], object] = lambda: None) -> None:
+        self._ports: list[Any] = []
         super().__init__(
             application,
             endpoints=endpoints,
@@ -158,6 +165,32 @@ class StoreServer(Server):
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         ready()
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    def kill_all_applications(self) -> Any:
+        """Twisted calls this at SIGTERM and waits for it: nobody new is let in, each socket is told to come back elsewhere
+        and its consumer leaves in order. What has not ended then is cut off."""
+        drained = defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+        return drained.addBoth(lambda _: super(StoreServer, self).kill_all_applications())
+
+    async def _drain(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        give_up = time.monotonic() + DRAIN_SECONDS
+        while self._under_way() and time.monotonic() < give_up:
+            for protocol in list(self.connections):
+                # Again and again: a handshake may have ended just now.
+                if isinstance(protocol, SocketProtocol) and protocol.state == protocol.STATE_OPEN:
+                    # sendClose lets nobody send a code that the standard names.
+                    protocol.sendCloseFrame(RESTARTING)
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+
+    def _under_way(self) -> bool:
+        running = (details.get("application_instance") for details in self.connections.values())
+        return any(application and not application.done() for application in running)
 
     def listen_error(self, failure: Any) -> None:
         self.refusal = failure.getErrorMessage()

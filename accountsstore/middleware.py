@@ -1,5 +1,6 @@
 """The store's own middleware."""
 
+import ipaddress
 import sys
 from collections.abc import Callable
 
@@ -30,6 +31,26 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self.paths.get(request.path)
         return answer(request) if answer else self.get_response(request)
+
+
+class ClientAddressMiddleware:
+    """Behind proxies, REMOTE_ADDR becomes the address that the outermost one of ours saw, for limits and records.
+
+    Each of our proxies adds one address to the end of X-Forwarded-For; what stands before those a client made up.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if count := settings.TRUSTED_PROXY_COUNT:
+            addresses = request.headers.get("X-Forwarded-For", "").split(",")
+            try:
+                request.META["REMOTE_ADDR"] = str(ipaddress.ip_address(addresses[-count].strip()))
+            except (IndexError, ValueError):
+                # It came past the proxies: it is who it seems to be.
+                pass
+        return self.get_response(request)
 
 
 class LanguageMiddleware:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 # The name of our server's extension of the ASGI scope; accountsstore/asgi_server.py says what it does.
 EXTENSION = "accountsstore.socket"
+# The close code of a server that stops: RFC 6455's registry calls it "Service Restart".
+RESTARTING = 1012
 
 
 class Writer(Protocol):

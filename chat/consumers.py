@@ -24,7 +24,7 @@ from accountsstore.faults import server_away
 from accountsstore.layer import listening, message_of
 from accountsstore.metrics.catalogue import DISCONNECTS, SOCKET_REFUSED
 from accountsstore.metrics.sockets import count
-from accountsstore.socket_writer import writer_for
+from accountsstore.socket_writer import RESTARTING, writer_for
 from chat import frames, socket_work
 from chat.presence import presence
 
@@ -32,12 +32,13 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-# 4503 for 503: of the codes that the standard names, 1013 too, a server under autobahn may send none but 1000.
+# 4503 for 503: of the codes that the standard names, 1013 too, a consumer under autobahn may send none but 1000.
 SIGNED_OUT, MISBEHAVED, TOO_SLOW, TRY_LATER = 4401, 4400, 4408, 4503
 CLOSE_CODES = {
     SIGNED_OUT: "Nobody is signed in, or the session has ended. Do not come back before a new sign-in.",
     MISBEHAVED: "Too many faulty or excessive frames. Come back after a minute, with a client that does better.",
     TOO_SLOW: "More waited for this socket than it read. Come back and resume.",
+    RESTARTING: "This process of the store stops, mostly for a new version. Come back within two seconds, at a moment of chance.",
     TRY_LATER: "A server that the store needs is away. Come back later.",
 }
 

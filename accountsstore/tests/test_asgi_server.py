@@ -4,11 +4,13 @@ import asyncio
 import os
 import socket as socket_module
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from accountsstore.socket_writer import RESTARTING
 from accountsstore.tests.programs import eventually, free_port, program, program_env, run_python
 
 SECONDS = 60
@@ -156,6 +158,24 @@ async def test_a_closed_socket_takes_nothing_more(socket: aiohttp.ClientWebSocke
     async with asyncio.timeout(SECONDS):
         closing: Any = await socket.receive()
     assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 4400)
+
+
+async def test_a_server_that_stops_tells_each_socket_to_come_back_and_lets_nobody_new_in(tmp_path: Path) -> None:
+    number, log = free_port(), tmp_path / "log"
+    with program(log, "-m", "accountsstore.tests.frames_app", str(number), env=dict(os.environ)) as process:
+        await asyncio.to_thread(eventually, lambda: asyncio.run(answers(number)), "the server does not start", log)
+        # One that answers nothing, so that the server waits for it.
+        reader, writer = await asyncio.open_connection("127.0.0.1", number)
+        writer.write(HANDSHAKE)
+        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as client:
+            await reader.readuntil(b"\r\n\r\n")
+            sockets = [await client.ws_connect(f"http://127.0.0.1:{number}/") for _ in range(20)]
+            process.terminate()
+            assert {(await socket.receive()).data for socket in sockets} == {RESTARTING}
+            assert await reader.readexactly(4) == b"\x88\x02" + RESTARTING.to_bytes(2, "big")
+            assert not await answers(number)
+        assert await asyncio.to_thread(process.wait, SECONDS) == 0
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from accounts.models import User
 from accounts.services import user_suspend
+from accountsstore.socket_writer import RESTARTING
 from chat.models import Conversation, Message
 from chat.services.changes import message_delete, message_edit
 from chat.services.conversations import conversation_direct, conversation_for_order
@@ -173,6 +174,29 @@ def test_a_hundred_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing
     assert lines(amal) == stored
     assert [body for body in stored if body.startswith("mine")] == [f"mine {number}" for number in range(DROPS)]
     assert len(stored) == 2 * DROPS
+
+
+def test_a_page_whose_process_stops_comes_back_soon_and_at_a_moment_of_chance(page_of: Open, buyer: User) -> None:
+    amal = page_of(buyer)
+    sockets: list[object] = []
+
+    def between(socket: object) -> None:
+        socket.connect_to_server()  # type: ignore[attr-defined]
+        sockets.append(socket)
+
+    amal.add_init_script(
+        "Math.random = () => 0.9; const wait = window.setTimeout; window.waits = [];"
+        "window.setTimeout = (work, ms) => { window.waits.push(ms); return wait(work, ms); };"
+        "addEventListener('store:connection', (event) => { window.up = event.detail.up; });"
+    )
+    amal.route_web_socket("**/ws/", between)
+    amal.goto("/messages/")
+    wait_for(lambda: amal.evaluate("window.up === true"))
+    sockets[0].close(code=RESTARTING)  # type: ignore[attr-defined]
+    # Nine tenths of a second and a half; after any other close, of half a second.
+    wait_for(lambda: amal.evaluate("window.waits.includes(1350)"))
+    wait_for(lambda: amal.evaluate("window.up === true"))
+    assert len(sockets) == 2
 
 
 def test_a_refused_message_says_why_and_can_be_deleted(page_of: Open, talk: Conversation, buyer: User) -> None:

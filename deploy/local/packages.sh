@@ -1,9 +1,11 @@
-# Sourced by `test`: what the browser tests need from Debian. Root gets it installed; everybody else is told.
+# Sourced by `test`: what tests need from Debian, a browser, nginx and shellcheck. Root gets it installed; everybody else is told.
 
 missing_packages() {
     command -v chromium >/dev/null || echo chromium
     # Without it, Arabic in the screenshots would be a row of boxes wherever the page's own font does not apply.
     [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
+    [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || echo nginx
+    command -v shellcheck >/dev/null || echo shellcheck
 }
 
 # packages: sets $left_out to the pytest marker expression that leaves out what cannot run here
@@ -24,5 +26,7 @@ packages() {
         left_out="not browser"
         ;;
     esac
+    case "$missing" in *nginx*) echo "      Left out: the tests of nginx." ;; esac
+    case "$missing" in *shellcheck*) echo "      Left out: linting the shell scripts." ;; esac
     [ "${CI:-}" != true ] || refuse "CI=true: a run that leaves tests out does not count. Install: $missing"
 }

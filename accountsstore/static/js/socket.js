@@ -6,6 +6,9 @@ const PING_MS = 25_000;
 const ANSWER_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const SIGNED_OUT = 4401;
+// A process of the store stops while others serve: its thousands come back at once, but not all in the same moment.
+const RESTARTING = 1012;
+const RESTART_WAIT_MS = 1_500;
 
 let socket = null;
 let tries = 0;
@@ -63,10 +66,10 @@ function closed(event) {
     location.reload();
     return;
   }
-  lost();
+  lost(event.code === RESTARTING ? RESTART_WAIT_MS : undefined);
 }
 
-function lost() {
+function lost(longestWait) {
   clearInterval(pingTimer);
   clearTimeout(deadTimer);
   const old = socket;
@@ -78,7 +81,7 @@ function lost() {
   }
   if (leaving) return;
   // Full jitter: after a restart of the store its visitors come back spread out, not all at once.
-  const wait = Math.random() * Math.min(LONGEST_WAIT_MS, 500 * 2 ** tries++);
+  const wait = Math.random() * (longestWait ?? Math.min(LONGEST_WAIT_MS, 500 * 2 ** tries++));
   clearTimeout(retryTimer);
   retryTimer = setTimeout(connect, wait);
 }

@@ -1,0 +1,35 @@
+"""`manage.py render_deploy`: the configuration of every host, from one inventory."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accountsstore.fleet.inventory import InventoryError, inventory_read
+from accountsstore.fleet.rendering import rendered, write
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes nginx's configuration and each host's settings and units from an inventory, which "
+        "deploy/inventory.example.toml explains. A wrong inventory is answered with a sentence for each fault, and "
+        "nothing is written. Safe to repeat."
+    )
+    # It asks no server.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("inventory", type=Path, help="the inventory, a TOML file")
+        parser.add_argument("--into", type=Path, required=True, help="the folder that is made or replaced")
+
+    def handle(self, *args: Any, inventory: Path, into: Path, **options: Any) -> None:
+        try:
+            files = rendered(inventory_read(inventory.read_text()))
+            write(files, into)
+        except InventoryError as error:
+            raise CommandError(str(error)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{getattr(error, 'filename', None) or inventory} cannot be used: {error}.") from None
+        for name in files:
+            self.stdout.write(str(into / name))

@@ -1,0 +1,105 @@
+"""What lies in deploy/ is taken by the programs that it is written for."""
+
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from accountsstore.asgi_server import DRAIN_SECONDS
+
+ROOT: Path = settings.BASE_DIR
+ANALYZE = shutil.which("systemd-analyze")
+SHELLCHECK = shutil.which("shellcheck")
+# Of 100, where 100 is root without any limit.
+MOST_EXPOSED = 25
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The rendered units by name, with programs that exist in the place of those of /opt/accounts-store."""
+    folder = tmp_path_factory.mktemp("fleet")
+    call_command("render_deploy", "deploy/inventory.example.toml", into=folder / "out", stdout=io.StringIO())
+    found = {}
+    for path in (folder / "out" / "systemd").iterdir():
+        path.write_text(re.sub(r"^(Exec\w+=)/opt\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE))
+        found[path.name] = path
+    return found
+
+
+def test_every_unit_that_a_host_is_told_to_run_is_rendered(units: dict[str, Path]) -> None:
+    told = (next(iter(units.values())).parents[1] / "hosts" / "app-1" / "units").read_text().split()
+    assert {re.sub(r"@[^.]+", "@", name) for name in told} <= units.keys()
+    for name in told:
+        if name.endswith(".timer"):
+            assert name.replace(".timer", ".service") in units
+
+
+@pytest.mark.skipif(not ANALYZE, reason="systemd is not installed")
+def test_systemd_takes_every_unit(units: dict[str, Path]) -> None:
+    assert ANALYZE
+    done = subprocess.run(
+        [ANALYZE, "verify", "--man=no", *(str(path) for path in units.values())],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ours = [
+        line for line in done.stderr.splitlines() if str(next(iter(units.values())).parent) in line or "Failed" in line
+    ]
+    assert (done.returncode, ours) == (0, []), done.stderr
+
+
+@pytest.mark.skipif(not ANALYZE, reason="systemd is not installed")
+def test_every_program_may_do_no_more_than_it_needs(units: dict[str, Path]) -> None:
+    assert ANALYZE
+    services = [str(path) for name, path in units.items() if name.endswith(".service")]
+    done = subprocess.run(
+        [ANALYZE, "security", "--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}", *services],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, [line for line in done.stdout.splitlines() if "Overall" in line] + [done.stderr]
+
+
+def test_a_program_is_killed_only_after_it_could_end_by_itself(units: dict[str, Path]) -> None:
+    def seconds(name: str) -> int:
+        found = re.search(r"^TimeoutStopSec=(\d+)$", units[name].read_text(), re.MULTILINE)
+        assert found
+        return int(found[1])
+
+    gunicorn = re.search(
+        r"^graceful_timeout = (\d+)$", (ROOT / "deploy" / "gunicorn.conf.py").read_text(), re.MULTILINE
+    )
+    assert gunicorn
+    assert seconds("gunicorn.service") > int(gunicorn[1])
+    assert seconds("daphne@.service") > 2 * DRAIN_SECONDS
+
+
+def test_each_kernel_setting_says_why() -> None:
+    """A paragraph begins with its reason; every name is one that the kernel knows."""
+    for paragraph in (ROOT / "deploy" / "sysctl" / "60-accounts-store.conf").read_text().split("\n\n"):
+        lines = paragraph.strip().splitlines()
+        assert lines[0].startswith("# "), paragraph
+        for line in lines:
+            if not line.startswith("#"):
+                name, equals, value = line.partition(" = ")
+                assert equals and value, line
+                known = Path("/proc/sys", *name.split("."))
+                # A container shows a part of the network's settings.
+                assert known.exists() or name.startswith("net."), name
+
+
+@pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not installed: apt-get install shellcheck")
+def test_shell_scripts_are_sound() -> None:
+    assert SHELLCHECK
+    scripts = [
+        path for path in [*(ROOT / "deploy").rglob("*"), *(ROOT / ".ci").iterdir()]
+        if path.is_file() and (path.suffix == ".sh" or re.match(rb"#!.*sh\b", path.read_bytes()[:40]))
+    ]  # fmt: skip
+    assert len(scripts) > 8
+    # SC2034, SC2154: what a sourced file reads or sets is used and set.
+    command = [SHELLCHECK, "--shell", "bash", "--severity", "warning", "--exclude", "SC2034,SC2154", *map(str, scripts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
