@@ -43,7 +43,13 @@ CLOSE_CODES = {
 }
 
 # How the metrics name them.
-CLOSE_NAMES = {SIGNED_OUT: "signed_out", MISBEHAVED: "misbehaved", TOO_SLOW: "too_slow", TRY_LATER: "try_later"}
+CLOSE_NAMES = {
+    SIGNED_OUT: "signed_out",
+    MISBEHAVED: "misbehaved",
+    TOO_SLOW: "too_slow",
+    TRY_LATER: "try_later",
+    RESTARTING: "restarting",
+}
 
 MAX_FRAME_BYTES = 64 * 1024
 # Ten frames a second in the long run, 40 at once; a person and their outbox stay far below.
@@ -218,6 +224,9 @@ class StoreConsumer(AsyncWebsocketConsumer):
             self.ending = asyncio.create_task(self._end(code))
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if message.get("code") == RESTARTING:
+            # The server said it, not this consumer.
+            self.ended_as = CLOSE_NAMES[RESTARTING]
         raise StopConsumer
 
     # ------------------------------------------------------------ from the store

@@ -102,7 +102,7 @@ def inventory_read(text: str) -> Inventory:
 def _faults_of_shape(data: dict[str, Any]) -> Iterator[str]:
     for key in data.keys() - {"store", "servers", "hosts"}:
         yield f"The inventory has no part [{key}]: it has [store], [servers] and [hosts.NAME]."
-    tables: list[tuple[str, Any, dict[str, type], tuple[str, ...]]] = [
+    tables: list[tuple[str, Any, dict[str, Any], tuple[str, ...]]] = [
         ("store", data.get("store"), STORE_KEYS, ("names", "certificate", "certificate_key")),
         ("servers", data.get("servers", {}), SERVERS_KEYS, ()),
     ]
