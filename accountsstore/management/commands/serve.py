@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 
@@ -36,7 +37,13 @@ class Command(BaseCommand):
         )
         from accountsstore.asgi import application
 
-        server = StoreServer(application, endpoints, lambda: verbosity and self.stdout.write(f"Serving {endpoints[0]}"))
+        server = StoreServer(
+            application,
+            endpoints,
+            lambda: verbosity and self.stdout.write(f"Serving {endpoints[0]}"),
+            ping_interval=settings.SOCKET_PING_SECONDS,
+            ping_timeout=settings.SOCKET_PONG_SECONDS,
+        )
         server.run()
         if server.refusal:
             raise CommandError(server.refusal)
