@@ -42,10 +42,6 @@ from accountsstore.socket_writer import EXTENSION, RESTARTING  # noqa: E402
 for module in (autobahn.twisted.websocket, autobahn.websocket.protocol):
     vars(module).update(hltype=id, hlval=id)
 
-# Longer than the 25 s between two pings of our client, so that it is asked only when it went silent; with
-# PONG_SECONDS and the two seconds between two looks, a dead peer has left after 62 s.
-PING_SECONDS, PONG_SECONDS = 30, 30
-
 # New objects between two looks at the youngest, and looks between those at the older ones; Python's own are 700, 10, 10.
 GC_THRESHOLDS = 10_000, 10, 5
 # A connection that says nothing ends after this, as it does in twisted.web.
@@ -136,19 +132,21 @@ class SocketProtocol(WebSocketProtocol):
 
 
 class StoreServer(Server):
-    """Daphne's server whose WebSockets are SocketProtocols. After `run()`, `refusal` says why it could not listen."""
+    """Daphne's server, with its `options`, whose WebSockets are SocketProtocols. After `run()`, `refusal` says why it could
+    not listen."""
 
     refusal = ""
 
-    def __init__(self, application: Any, endpoints: list[str], ready: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, application: Any, endpoints: list[str], ready: Callable[[], object] = lambda: None, **options: Any
+    ) -> None:
         self._ports: list[Any] = []
         super().__init__(
             application,
             endpoints=endpoints,
             ready_callable=functools.partial(self._ready, ready),
-            ping_interval=PING_SECONDS,
-            ping_timeout=PONG_SECONDS,
             verbosity=0,
+            **options,
         )
 
     def _ready(self, ready: Callable[[], object]) -> None:

@@ -278,6 +278,10 @@ RATELIMIT_FAIL_OPEN = env.bool("RATELIMIT_FAIL_OPEN", default=True)
 # process by less than a minute.
 PRESENCE_LEASE_SECONDS = env.int("PRESENCE_LEASE_SECONDS", default=50)
 PRESENCE_HEARTBEAT_SECONDS = env.int("PRESENCE_HEARTBEAT_SECONDS", default=20)
+# A socket that says nothing for so long is asked whether it is there, and has so long to answer. Longer than the 25 s
+# between two pings of our client; with the two seconds between two looks, a dead peer has left after 62 s.
+SOCKET_PING_SECONDS = env.int("SOCKET_PING_SECONDS", default=30)
+SOCKET_PONG_SECONDS = env.int("SOCKET_PONG_SECONDS", default=30)
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14

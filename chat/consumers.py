@@ -255,11 +255,11 @@ class StoreConsumer(AsyncWebsocketConsumer):
 
     def miss(self, group: str) -> None:
         """The layer has lost Redis for a while: what was said meanwhile is in the database alone, the end of this session
-        too. Welcomed again, the page asks for the rest."""
+        too. The page asks for the rest."""
         if group == ALL_GROUP:
             # The next page shows what was said to everybody; and everybody must not ask at once.
             return
-        self._say(frames.Welcome(user=self.user_id.hex))
+        self._say(frames.Resync())
         if self.rechecking is None or self.rechecking.done():
             self.rechecking = asyncio.create_task(self._recheck())
 

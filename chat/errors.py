@@ -18,6 +18,13 @@ class ConversationLocked(Conflict):
     message = _("Staff have closed this conversation. Nothing new can be written here.")
 
 
+class SeqAhead(StoreError):
+    """No client of ours says so, unless the store's data was put back to what it was earlier."""
+
+    code = "seq_ahead"
+    message = _("This page knows of messages that the store does not have. Load it again.")
+
+
 class BadMessage(StoreError):
     code = "bad_message"
 

@@ -110,8 +110,7 @@ class ServerFrame(msgspec.Struct, tag_field="type"):
 
 
 class Welcome(ServerFrame, tag="welcome"):
-    """The socket now receives everything meant for `user`: the moment to resume. It comes again when something may
-    have been missed."""
+    """The socket now receives everything meant for `user`: the moment to resume."""
 
     user: str
 
@@ -158,9 +157,10 @@ class Resumed(ServerFrame, tag="resumed"):
 
 
 class Resync(ServerFrame, tag="resync"):
-    """More was missed than a socket should carry: load the page again."""
+    """More was missed in `conversation` than a socket should carry: load the page again. Empty: this socket heard nothing
+    for a while, of anything; resume, and ask again for whatever follows events."""
 
-    conversation: str
+    conversation: str = ""
 
 
 class Pong(ServerFrame, tag="pong"):

@@ -17,8 +17,8 @@ from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group
 from chat import frames
 from chat.contact_details import contact_details, require_confirmed
-from chat.errors import ContactDetails, NotAMember
-from chat.models import Message, Participant
+from chat.errors import ContactDetails, NotAMember, SeqAhead
+from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
 from chat.selectors import membership, messages_changed_since, messages_since, others_in, people_with
 from chat.services.changes import changed_event, message_delete, message_edit
@@ -76,11 +76,9 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
                         _ack(message_delete(conversation=mine.conversation, sender=user, client_id=frame.client_id))
                     ]
                 case frames.MessageRead():
-                    message_read(conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq)
+                    message_read(conversation=_reached(user, frame), user=user, seq=frame.seq)
                 case frames.MessageDelivered():
-                    message_delivered(
-                        conversation=_joined(user, frame.conversation).conversation, user=user, seq=frame.seq
-                    )
+                    message_delivered(conversation=_reached(user, frame), user=user, seq=frame.seq)
                 case frames.Resume():
                     return [
                         reply
@@ -128,6 +126,13 @@ def _joined(user: User, conversation: str) -> Participant:
     return mine
 
 
+def _reached(user: User, frame: frames.MessageRead | frames.MessageDelivered) -> Conversation:
+    conversation = _joined(user, frame.conversation).conversation
+    if frame.seq > conversation.last_seq:
+        raise SeqAhead
+    return conversation
+
+
 def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
     if not frame.confirmed and contact_details(frame.body):
         require_confirmed(_joined(user, frame.conversation).conversation, frame.body, confirmed=False)
@@ -161,7 +166,10 @@ def _ack(message: Message) -> frames.MessageAck:
 def _resume(user: User, conversation: str, since: int, known_change: int | None) -> Iterator[Frame]:
     mine = membership(user, uuid.UUID(conversation))
     if mine is None:
-        yield frames.Error(code=NotAMember.code, detail=str(NotAMember.message), conversation=conversation)
+        yield _refused(NotAMember(), conversation)
+        return
+    if since > mine.conversation.last_seq or (known_change or 0) > mine.conversation.last_change:
+        yield _refused(SeqAhead(), conversation)
         return
     # Most resumes find here that nothing was said.
     missed = messages_since(mine.conversation_id, since, RESUME_LIMIT + 1) if mine.conversation.last_seq > since else []
@@ -186,6 +194,10 @@ def _resume(user: User, conversation: str, since: int, known_change: int | None)
         )
         yield {"type": receipt.type, **receipt.payload()}
     yield frames.Resumed(conversation=conversation, seq=missed[-1].seq if missed else since, change=last_change)
+
+
+def _refused(error: StoreError, conversation: str) -> frames.Error:
+    return frames.Error(code=error.code, detail=str(error.message), conversation=conversation)
 
 
 def _as_frame(message: Message) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""A browser tab's socket, for tests: connected through the whole ASGI application, with a real session."""
+"""A browser tab's socket, for tests, with a real session: in this process, or over the network to a running site."""
 
+import asyncio
 import json
 from types import TracebackType
 from typing import Any, Self
 
+import aiohttp
 from asgiref.sync import sync_to_async
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
@@ -13,10 +15,15 @@ from django.test import Client
 from accounts.models import User
 
 SECONDS = 10
+# A site whose servers are away answers late.
+WIRE_SECONDS = 30
 
 
 class Tab:
-    """`async with Tab(user) as tab` is connected and welcomed; `Tab(None)` is a visitor's."""
+    """Connected through the whole ASGI application of this process.
+
+    `async with Tab(user) as tab` is connected and welcomed; `Tab(None)` is a visitor's.
+    """
 
     def __init__(self, user: User | None, *, origin: str = "http://localhost", language: str = "") -> None:
         self.user, self.origin, self.language = user, origin, language
@@ -34,13 +41,17 @@ class Tab:
 
     async def open(self) -> None:
         headers = [(b"host", b"localhost"), (b"origin", self.origin.encode())]
+        headers.append((b"cookie", (await self.cookies()).encode()))
+        self.socket = WebsocketCommunicator(get_default_application(), "/ws/", headers=headers)
+        self.accepted, self.refused_with = await self.socket.connect(timeout=SECONDS)
+
+    async def cookies(self) -> str:
+        """Those of a browser in which the user has just signed in."""
         cookies = [f"{settings.LANGUAGE_COOKIE_NAME}={self.language}"] if self.language else []
         if self.user:
             self.session_key = await sync_to_async(self._sign_in)()
             cookies.append(f"{settings.SESSION_COOKIE_NAME}={self.session_key}")
-        headers.append((b"cookie", "; ".join(cookies).encode()))
-        self.socket = WebsocketCommunicator(get_default_application(), "/ws/", headers=headers)
-        self.accepted, self.refused_with = await self.socket.connect(timeout=SECONDS)
+        return "; ".join(cookies)
 
     def _sign_in(self) -> str:
         client = Client()
@@ -84,3 +95,33 @@ class Tab:
         while (frame := await self.next())["type"] != "pong":
             frames.append(frame)
         return frames
+
+
+class WireTab(Tab):
+    """Connected to the site that runs on `port`. What its program answers without asking, pings of the server, it
+    answers."""
+
+    def __init__(self, user: User | None, port: int) -> None:
+        super().__init__(user, origin=f"http://localhost:{port}")
+
+    async def open(self) -> None:
+        self.client = aiohttp.ClientSession()
+        headers = {"Origin": self.origin, "Cookie": await self.cookies()}
+        self.wire = await self.client.ws_connect(f"{self.origin}/ws/", headers=headers, max_msg_size=0)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.wire.close()
+        await self.client.close()
+
+    async def say(self, type: str, **fields: Any) -> None:
+        await self.raw(json.dumps({"type": type, **fields}))
+
+    async def raw(self, text: str) -> None:
+        await self.wire.send_str(text)
+
+    async def next(self) -> dict[str, Any]:
+        async with asyncio.timeout(WIRE_SECONDS):
+            message = await self.wire.receive()
+        if message.type == aiohttp.WSMsgType.TEXT:
+            return json.loads(message.data)
+        return {"closed": self.wire.close_code}

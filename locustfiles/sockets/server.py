@@ -16,7 +16,7 @@ def main(name: str, port: str) -> None:
         from accountsstore.asgi_server import StoreServer
         from locustfiles.sockets.app import application
 
-        StoreServer(application, [endpoint]).run()
+        StoreServer(application, [endpoint], ping_interval=30, ping_timeout=30).run()
         return
     from daphne.server import Server
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accountsstore import outbox
@@ -45,7 +46,13 @@ class Command(BaseCommand):
             if verbosity:
                 self.stdout.write(f"Serving {endpoints[0]}")
 
-        server = StoreServer(application, endpoints, ready)
+        server = StoreServer(
+            application,
+            endpoints,
+            ready,
+            ping_interval=settings.SOCKET_PING_SECONDS,
+            ping_timeout=settings.SOCKET_PONG_SECONDS,
+        )
         server.run()
         if server.refusal:
             raise CommandError(server.refusal)

@@ -372,8 +372,10 @@ on("store:presence", (frame) => {
   for (const place of document.querySelectorAll(`[data-presence="${CSS.escape(frame.user)}"]`)) place.hidden = !frame.online;
 });
 on("store:resumed", (frame) => of(frame)?.onResumed(frame));
-// More was missed than the socket carries. What is being written survives the reload.
+// More was missed than the socket carries, or the page knows what the store does not. What is being written survives the
+// reload.
 on("store:resync", (frame) => { if (of(frame)) location.reload(); });
+on("store:error", (frame) => { if (frame.code === "seq_ahead" && of(frame)) location.reload(); });
 on("store:connection", (detail) => { up = detail.up; subscribe(); for (const chat of chats.values()) chat.onConnection(up); });
 on("store:outbox.failed", ({ client_id, why, warned }) => {
   for (const chat of chats.values()) { const line = chat.pendingLine(client_id); if (line) chat.setState(line, warned ? "warned" : "failed", why); }

@@ -44,6 +44,7 @@ if (model) {
     if (welcomed) soon(); // something may have happened while there was no connection
     welcomed = true;
   });
+  document.body.addEventListener("store:resync", (event) => { if (!event.detail.conversation) soon(); });
 }
 
 for (const form of document.querySelectorAll("[data-desk-write]")) {

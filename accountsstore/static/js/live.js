@@ -47,12 +47,15 @@ on("store:notification.new", (event) => {
 });
 on("store:order.changed", soon);
 on("store:wallet.changed", soon);
+// Something may have happened unheard: parts of the page that follow these ask again.
+function missed() {
+  soon();
+  tell("store:order.changed", {});
+  tell("store:wallet.changed", {});
+}
+
 on("store:welcome", () => {
-  if (welcomed) {
-    // Something may have happened while there was no connection: parts of the page that follow these ask again.
-    soon();
-    tell("store:order.changed", {});
-    tell("store:wallet.changed", {});
-  }
+  if (welcomed) missed();
   welcomed = true;
 });
+on("store:resync", (event) => { if (!event.detail.conversation) missed(); });

@@ -31,7 +31,8 @@ function connect() {
 function receive(event) {
   const frame = JSON.parse(event.data);
   clearTimeout(deadTimer);
-  if (frame.type === "welcome") {
+  // Also when the store heard nothing for a while: what was said meanwhile is asked for, as by a new socket.
+  if (frame.type === "welcome" || (frame.type === "resync" && !frame.conversation)) {
     tries = 0;
     signedOutTwice = 0;
     up = true;

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from accountsstore.asgi_server import PING_SECONDS
 from accountsstore.fleet.inventory import Inventory
 from accountsstore.fleet.local_edge import EdgeError, local_edge, local_settings
 from accountsstore.fleet.rendering import Edge, nginx_conf
@@ -26,7 +26,7 @@ SECURITY_HEADERS = (
 
 def test_the_limits_of_production_leave_room_for_what_the_store_does(inventory: Inventory) -> None:
     production = Edge()
-    assert production.silence_seconds > 2 * PING_SECONDS
+    assert production.silence_seconds > settings.SOCKET_PING_SECONDS + settings.SOCKET_PONG_SECONDS
     assert production.header_seconds >= 5
     text = nginx_conf(inventory, production)
     assert "client_header_timeout 10s;" in text

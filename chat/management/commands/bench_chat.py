@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from accounts.models import User
+from accounts.models import SellerProfile, User
 from chat.message_terms import in_column, message_words
 from chat.models import Conversation, Message, MessageTerm, Participant
 from chat.selectors import messages_with
@@ -40,6 +40,8 @@ class Command(BaseCommand):
         self.people = [
             User.objects.get_or_create(username=n, defaults={"email": f"{n}@bench.example"})[0] for n in NAMES
         ]
+        # Whom anybody may write to.
+        SellerProfile.objects.get_or_create(user=self.people[1], defaults={"state": SellerProfile.State.APPROVED})
         self.talk = conversation_direct(user=self.people[0], other=self.people[1])
         self.fill(options["messages"])
         self.measure(options["rounds"])
