@@ -122,7 +122,7 @@ ADVICE = {
         "Redis or the queue is away, or no worker runs. Nothing is lost: rows are sent when they are back. Counted up to "
         "1,000."
     ),
-    "outbox_oldest_seconds": "As `outbox_pending`. Mails: the mail server refuses; the admin shows its answer.",
+    "outbox_oldest_seconds": "As `outbox_pending`. Mails: the mail server refuses; each row's `last_error` says how.",
     "overdue_deadlines": (
         "Kinds of staff (`review_deposit`, `approve_withdrawal`, `send_withdrawal`, `decide_dispute`): people are behind."
         " Others: the clock is, or the log says why an order fails. Counted up to 1,000."

@@ -19,6 +19,7 @@ OTHERS = {"up", "node_cpu_seconds_total", "probe_success", "probe_ssl_earliest_c
 # Words of the language that stand in our expressions.
 LANGUAGE = {
     "absent", "avg", "by", "histogram_quantile", "max", "max_over_time", "min", "or", "rate", "sum", "time", "topk",
+    "vector",
 }  # fmt: skip
 
 

@@ -129,7 +129,8 @@ host, and take `max`, not `sum`, over the hosts for what is read from the server
 
 `deploy/prometheus/prometheus.yml` is such a configuration. `deploy/prometheus/rules.yml` has the alerts, `promtool test rules
 deploy/prometheus/rules_test.yml` tries each of them, and [runbooks](../runbooks/README.md) lists them with a page for each.
-What `verify_ledger` and the backup tell is known once they have run: run both each night.
+What `verify_ledger` and the backup tell is known once they have run: run both each night. `deploy/grafana/store.json` is a
+dashboard of all of it, to be imported into Grafana; `deploy/grafana/dashboards.py` writes it.
 
 ## Who may read it
 
