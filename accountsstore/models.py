@@ -29,6 +29,17 @@ class ClockPart(Row):
         return self.name
 
 
+class CommandRun(Row):
+    """How a command that somebody has run each night ended last: metrics tell when it stays away."""
+
+    name = models.CharField(max_length=64, unique=True)
+    ended_at = models.DateTimeField()
+    faults = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 # A row this old was left behind by a crash, not merely on its way.
 STRAGGLER_AFTER = datetime.timedelta(seconds=10)
 

@@ -168,6 +168,15 @@ def _client(url: str) -> redis.Redis | RedisCluster:
     )
 
 
+def masters() -> dict[str, redis.Redis]:
+    """A client of each master, by its address. Raises redis.RedisError when no node of a cluster answers."""
+    with _errors():
+        found = client()
+        if isinstance(found, RedisCluster):
+            return {node.name: found.get_redis_connection(node) for node in found.get_primaries()}
+    return {"master": found}
+
+
 def connections() -> tuple[int, int]:
     """How many connections the process's client has, and how many of them are in use. Asks no server."""
     if not _client.cache_info().currsize:

@@ -122,12 +122,21 @@ ADVICE = {
         "Redis or the queue is away, or no worker runs. Nothing is lost: rows are sent when they are back. Counted up to "
         "1,000."
     ),
-    "outbox_oldest_seconds": "As `outbox_pending`. Mails: the mail server refuses; the admin shows its answer.",
+    "outbox_oldest_seconds": "As `outbox_pending`. Mails: the mail server refuses; each row's `last_error` says how.",
     "overdue_deadlines": (
         "Kinds of staff (`review_deposit`, `approve_withdrawal`, `send_withdrawal`, `decide_dispute`): people are behind."
         " Others: the clock is, or the log says why an order fails. Counted up to 1,000."
     ),
     "overdue_deadline_oldest_seconds": "As `overdue_deadlines`.",
+    "command_last_run_seconds": "The timer that runs it does not, or it fails: run it by hand and read what it says.",
+    "command_faults": "Of `verify_ledger`: money is wrong somewhere. Run it again; it names the rows.",
+    "replicas_in_service": "Fewer than there were: a node ended, or cannot reach its master.",
+    "replica_lag_seconds": "The replica's disk, CPU or network is too slow for what is written, or it copies everything anew.",
+    "redis_memory_bytes": (
+        "Near its limit Redis throws away what has a lifetime (cache, presence), and the queue refuses jobs: find what "
+        "grows, then raise the limit or add shards."
+    ),
+    "redis_memory_limit_bytes": "It is what was configured.",
     "django_migrations_unapplied": "The code is newer than the database: run `manage.py migrate`.",
     "server_up": "0: the store cannot reach it from this host; `manage.py preflight` says why.",
     "server_round_trip_ms": "The server or the network to it is slow.",

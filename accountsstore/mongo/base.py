@@ -17,6 +17,8 @@ from django.db import DatabaseError, IntegrityError, OperationalError
 from django.db.models import Model
 from django_mongodb_backend.base import DatabaseWrapper as MongoWrapper
 from pymongo.errors import PyMongoError
+from pymongo.server_description import ServerDescription
+from pymongo.server_type import SERVER_TYPE
 
 from accountsstore.mongo.listeners import LISTENERS
 from accountsstore.mongo.operations import DatabaseOperations
@@ -96,6 +98,19 @@ class DatabaseWrapper(Rows, MongoWrapper):
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise ImproperlyConfigured(NO_REPLICA_SET)
 
+    def replica_lags(self) -> dict[str, float]:
+        """Seconds that each secondary in service is behind the primary, by its address: what the driver has heard within
+        ten seconds. Empty for a sharded cluster, and while there is no primary. Raises as `ask`."""
+        self.ask()
+        members = self.database.client.topology_description.server_descriptions().values()
+        return {
+            "{}:{}".format(*each.address): max(0.0, _unwritten(each) - _unwritten(primary))
+            for primary in members
+            if primary.server_type == SERVER_TYPE.RSPrimary
+            for each in members
+            if each.server_type == SERVER_TYPE.RSSecondary
+        }
+
     def lock(self, row: Model) -> None:
         """Collide with every other transaction that writes `row`. A field that no model reads changes for it."""
         self.get_collection(row._meta.db_table).update_many(
@@ -161,3 +176,8 @@ def _remember(values: Iterable[object]) -> Callable[[], None]:
             row._state.__dict__.update({**state, "fields_cache": dict(state["fields_cache"])})
 
     return put_back
+
+
+def _unwritten(member: ServerDescription) -> float:
+    """How long its last write was ago when it was last heard, against an epoch that all members share."""
+    return member.last_update_time - (member.last_write_date or 0.0)

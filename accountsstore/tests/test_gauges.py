@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from accountsstore import gauges
+from accountsstore.command_runs import command_ended
 from accountsstore.events import user_group
-from accountsstore.models import ClockPart, OutboxEvent, OutboxMail
+from accountsstore.models import ClockPart, CommandRun, OutboxEvent, OutboxMail
 from accountsstore.servers import queue_client
 from accountsstore.tasks import mail_send
 
@@ -73,6 +75,45 @@ def test_the_outboxes_tell_how_much_waits_and_since_when(monkeypatch: pytest.Mon
     assert told(waiting, gauges.PENDING_AGE)["events",] < 200
     monkeypatch.setattr(gauges, "MOST", 3)
     assert told(gauges.outbox(), gauges.PENDING)["events",] == 3, "a backlog without end is not counted to its end"
+
+
+def test_a_command_of_the_night_tells_when_it_ended_and_what_it_found(db: None) -> None:
+    assert list(gauges.commands()) == []
+    command_ended("verify_ledger", faults=2)
+    command_ended("none of the night")
+    CommandRun.objects.update(ended_at=timezone.now() - datetime.timedelta(hours=2))
+    assert told(gauges.commands(), gauges.RUN_FAULTS) == {("verify_ledger",): 2}
+    assert 7200 <= told(gauges.commands(), gauges.RUN_AGE)["verify_ledger",] < 7400
+    command_ended("verify_ledger")
+    assert told(gauges.commands(), gauges.RUN_FAULTS) == {("verify_ledger",): 0}
+    assert told(gauges.commands(), gauges.RUN_AGE)["verify_ledger",] < 200
+
+
+def test_each_master_of_redis_tells_its_memory_and_replicas() -> None:
+    for read, server in ((gauges.redis_masters, "redis"), (gauges.jobs_master, "jobs")):
+        readings = list(read())
+        used, limit = told(readings, gauges.REDIS_MEMORY), told(readings, gauges.REDIS_LIMIT)
+        assert used
+        assert used.keys() == limit.keys()
+        assert all(labels[0] == server and value > 100_000 for labels, value in used.items())
+        lags = told(readings, gauges.REPLICA_LAG)
+        assert told(readings, gauges.REPLICAS) == {(server,): len(lags)}
+        if has_replicas():
+            assert len(lags) == len(used) == (3 if server == "redis" else 1)
+            assert all(0 <= lag < 60 for lag in lags.values())
+
+
+def test_the_database_tells_how_far_its_replicas_are_behind(db: None) -> None:
+    OutboxEvent.objects.create(topic="t", pending=False)
+    readings = list(gauges.database_replicas())
+    lags = told(readings, gauges.REPLICA_LAG)
+    assert told(readings, gauges.REPLICAS) == {("database",): len(lags)} == {("database",): 2 * has_replicas()}
+    assert all(0 <= lag < 60 for lag in lags.values())
+
+
+def has_replicas() -> bool:
+    """Whether this runs on the stack."""
+    return connection.vendor == "mongodb"
 
 
 def test_a_database_that_had_every_migration_misses_none(db: None) -> None:

@@ -3,27 +3,46 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from django.conf import settings
 
-from accountsstore.management.commands.render_docs import COUNTED
-from accountsstore.metrics.scrape import scraped
+from accountsstore.tests.prometheus import RULES, asked_for, told_metrics
 
 FOLDER = settings.BASE_DIR / "deploy" / "prometheus"
-RULES = [rule for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"] for rule in group["rules"]]
-# Words of the query language, labels among them, that stand in our expressions.
-LANGUAGE = {"sum", "max", "rate", "by", "histogram_quantile"}
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RUNBOOKS = settings.BASE_DIR / "docs" / "runbooks"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_for_metrics_that_the_store_tells(rule: dict[str, str]) -> None:
-    names = {metric.describe()[0].name for metric in COUNTED} | scraped.keys()
-    told = names | {f"{name}{end}" for name in names for end in ("_total", "_count", "_bucket")}
-    records = {each["record"] for each in RULES if "record" in each}
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)", " ", rule["expr"])
-    assert set(re.findall(r"[a-z_][\w:]*", bare)) <= told | records | LANGUAGE | {"up"}
+def test_a_rule_asks_for_metrics_that_somebody_tells(rule: dict[str, str]) -> None:
+    assert asked_for(rule["expr"]) <= told_metrics()
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_an_alert_names_its_page(rule: dict[str, Any]) -> None:
+    page = RUNBOOKS / f"{rule['alert']}.md"
+    assert settings.BASE_DIR / rule["annotations"]["runbook"] == page
+    text = page.read_text()
+    assert text.startswith(f"# {rule['alert']}\n")
+    assert "\n    " in text or "admin's desk" in text, "nothing to type and nowhere to look"
+
+
+def test_the_list_of_the_runbooks_has_each_alert_with_its_severity() -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| .* \| (\w+) \|$", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)
+    assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in ALERTS]
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} == {name for name, _ in rows} | {"README"}
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_runbook_asks_for_metrics_that_somebody_tells(page: Path) -> None:
+    names = re.findall(
+        r"\b(?:http|mongodb|websocket|celery|store|outbox|event_loop|redis|server|clock)_\w+", page.read_text()
+    )
+    assert {name for name in names if name not in {"store_example"}} <= told_metrics()
 
 
 def test_each_alert_is_tried() -> None:
@@ -33,7 +52,7 @@ def test_each_alert_is_tried() -> None:
         for test in group["alert_rule_test"]
         if test["exp_alerts"]
     }
-    assert tried == {rule["alert"] for rule in RULES if "alert" in rule}
+    assert tried == {rule["alert"] for rule in ALERTS}
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (apt-get install prometheus)")

@@ -1,4 +1,4 @@
-# Sourced by `test`: what tests need from Debian, a browser, nginx and shellcheck. Root gets it installed; everybody else is told.
+# Sourced by `test`: what tests need from Debian, a browser, nginx, Prometheus and shellcheck. Root gets it installed; everybody else is told.
 
 missing_packages() {
     command -v chromium >/dev/null || echo chromium
@@ -6,6 +6,7 @@ missing_packages() {
     [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
     [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || echo nginx
     command -v shellcheck >/dev/null || echo shellcheck
+    command -v promtool >/dev/null || echo prometheus
 }
 
 # packages: sets $left_out to the pytest marker expression that leaves out what cannot run here

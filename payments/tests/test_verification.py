@@ -5,6 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.utils import timezone
 
+from accountsstore.models import CommandRun
 from listings.models import StockItem
 from payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, Order, OrderEvent
 from payments.services.ledger import order_held
@@ -100,3 +101,4 @@ def test_the_command_names_the_offending_row_and_fails(order, capsys):
     with pytest.raises(CommandError, match="faults in"):
         call_command("verify_ledger")
     assert account.code in capsys.readouterr().err
+    assert CommandRun.objects.get(name="verify_ledger").faults > 0, "the metrics do not hear of it"

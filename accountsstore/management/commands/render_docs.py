@@ -127,8 +127,10 @@ host, and take `max`, not `sum`, over the hosts for what is read from the server
       - job_name: store
         static_configs: [{targets: ["10.0.0.7:8001", "10.0.0.8:8001"]}]
 
-`deploy/prometheus/prometheus.yml` is such a configuration, `deploy/prometheus/rules.yml` has alerts for the rows below, and
-`promtool test rules deploy/prometheus/rules_test.yml` tries each of them.
+`deploy/prometheus/prometheus.yml` is such a configuration. `deploy/prometheus/rules.yml` has the alerts, `promtool test rules
+deploy/prometheus/rules_test.yml` tries each of them, and [runbooks](../runbooks/README.md) lists them with a page for each.
+What `verify_ledger` and the backup tell is known once they have run: run both each night. `deploy/grafana/store.json` is a
+dashboard of all of it, to be imported into Grafana; `deploy/grafana/dashboards.py` writes it.
 
 ## Who may read it
 

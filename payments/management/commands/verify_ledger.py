@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accountsstore.command_runs import command_ended
 from payments.services.verification import ledger_verify
 
 SHOWN = 100
@@ -14,6 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         proof = ledger_verify()
+        command_ended("verify_ledger", faults=len(proof.faults))
         for fault in proof.faults[:SHOWN]:
             self.stderr.write(str(fault))
         read = ", ".join(f"{count} {name}" for name, count in proof.counted.items())
