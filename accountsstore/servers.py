@@ -4,8 +4,10 @@
 address is a sentence and not a page of errors later.
 """
 
+import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,6 +23,9 @@ from redis.sentinel import Sentinel
 from accountsstore.redis import ping
 
 CONNECT_SECONDS, ANSWER_SECONDS = 1, 2
+# Within which all servers have answered a program that starts, or it ends. With what Python needs to load the program
+# this stays below the ten seconds in which an operator is told.
+START_SECONDS = 4
 _TIMEOUTS = {
     "socket_connect_timeout": CONNECT_SECONDS,
     "socket_timeout": ANSWER_SECONDS,
@@ -30,8 +35,8 @@ _TIMEOUTS = {
 
 @dataclass(frozen=True)
 class Server:
-    """`name` is for programs, `title` begins a sentence. `ask()` returns when the server answers, else raises within
-    three seconds. `address()` may hold a password."""
+    """`name` is for programs, `title` begins a sentence. `ask()` returns when the server answers, else raises when its
+    client has given up, which tries each of several addresses. `address()` may hold a password."""
 
     name: str
     title: str
@@ -56,26 +61,51 @@ def servers() -> list[Server]:
 def servers_asked() -> Iterator[tuple[Server, Exception | None]]:
     """Each server and what it answered with, one after the other: None is well."""
     for server in _servers.values():
-        try:
-            server.ask()
-        except Exception as error:  # each server's client has errors of its own
-            yield server, error
-        else:
-            yield server, None
+        yield server, _asked(server)
+
+
+def _asked(server: Server) -> Exception | None:
+    try:
+        server.ask()
+    except Exception as error:  # each server's client has errors of its own
+        return error
+    return None
 
 
 def require_servers(report: Callable[[str], object] = lambda line: None) -> None:
-    """End the program with exit code 1 and one sentence if a server it needs does not answer. Takes a few seconds.
+    """End the program with exit code 1 and one sentence if a server it needs does not answer, within START_SECONDS.
 
     `report` is told of each that answers.
     """
-    for server, error in servers_asked():
-        where = f"{server.variable}={masked(server.address())}"
-        if isinstance(error, ImproperlyConfigured):
-            sys.exit(str(error))
-        if error is not None:
-            sys.exit(f"{server.title} does not answer: {where} ({type(error).__name__}).")
-        report(f"{server.title} answers: {where}")
+    asked: list[Server] = []
+
+    def give_up() -> None:
+        # Whatever the main thread hangs in: a name that nobody resolves cannot be interrupted.
+        print(_silent(asked[-1], f"within {START_SECONDS} seconds"), file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(1)
+
+    watch = threading.Timer(START_SECONDS, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        for server in _servers.values():
+            asked.append(server)
+            error = _asked(server)
+            if isinstance(error, ImproperlyConfigured):
+                sys.exit(str(error))
+            if error is not None:
+                sys.exit(_silent(server, type(error).__name__))
+            report(f"{server.title} answers: {_where(server)}")
+    finally:
+        watch.cancel()
+
+
+def _silent(server: Server, why: str) -> str:
+    return f"{server.title} does not answer: {_where(server)} ({why})."
+
+
+def _where(server: Server) -> str:
+    return f"{server.variable}={masked(server.address())}"
 
 
 def masked(address: str) -> str:

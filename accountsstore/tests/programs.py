@@ -1,12 +1,14 @@
 """The store's own programs as processes on the test's database, and a mail server that counts what it took."""
 
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.db import connection
@@ -107,6 +110,32 @@ def run_python(*command: str, env: dict[str, str], within: int = PATIENCE_SECOND
         timeout=within,
         check=False,
     )
+
+
+def ended_within(seconds: int, *command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What `python <command>` printed and how it ended. Fails when it runs longer, by a clock that stands still while
+    the program would run and other programs have the processors."""
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [sys.executable, *command], cwd=settings.BASE_DIR, env=env, stdout=out, stderr=errors
+        ) as process,
+    ):
+        began, waited = time.monotonic(), 0.0
+        while process.poll() is None:
+            # Nanoseconds: on a processor, and waiting for one (Documentation/scheduler/sched-stats.rst of Linux).
+            with contextlib.suppress(OSError):
+                waited = int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[1]) / 1e9
+            if time.monotonic() - began - waited > seconds:
+                process.kill()
+                pytest.fail(f"{command} still runs after {seconds} s")
+            time.sleep(0.02)
+        printed = []
+        for file in (out, errors):
+            file.seek(0)
+            printed.append(file.read())
+        return subprocess.CompletedProcess(command, process.returncode, *printed)
 
 
 def celery(log: Path, *arguments: str, env: dict[str, str], restarts: bool = False) -> Any:
