@@ -435,7 +435,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG or TESTING
-WHITENOISE_AUTOREFRESH = DEBUG
+# While tests run too: otherwise every client that a test makes begins by looking at each file there is.
+WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 FILE_UPLOAD_HANDLERS = [
     "uploads.handlers.UpToTheLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

@@ -43,6 +43,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'permissions': [('suspend_user', 'Can restrict, suspend and restore people')],
+                'indexes': [
+                    models.Index(fields=['status', '-created_at'], name='user_status'),
+                    models.Index(fields=['is_staff'], name='user_staff'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -62,6 +66,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'audit event',
                 'verbose_name_plural': 'audit events',
+                'indexes': [
+                    models.Index(fields=['-created_at'], name='audit_newest'),
+                    models.Index(fields=['subject', '-created_at'], name='audit_subject'),
+                    models.Index(fields=['actor', '-created_at'], name='audit_actor'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -83,6 +92,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'seller application',
                 'verbose_name_plural': 'seller applications',
                 'permissions': [('review_seller', 'Can decide seller applications')],
+                'indexes': [
+                    models.Index(fields=['state', 'created_at'], name='application_queue'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['submitted', 'needs_info'])), fields=('user',), name='one_open_application'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -98,33 +113,5 @@ class Migration(migrations.Migration):
                 'verbose_name': 'seller',
                 'verbose_name_plural': 'sellers',
             },
-        ),
-        migrations.AddIndex(
-            model_name='user',
-            index=models.Index(fields=['status', '-created_at'], name='user_status'),
-        ),
-        migrations.AddIndex(
-            model_name='user',
-            index=models.Index(fields=['is_staff'], name='user_staff'),
-        ),
-        migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['-created_at'], name='audit_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['subject', '-created_at'], name='audit_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['actor', '-created_at'], name='audit_actor'),
-        ),
-        migrations.AddIndex(
-            model_name='sellerapplication',
-            index=models.Index(fields=['state', 'created_at'], name='application_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='sellerapplication',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['submitted', 'needs_info'])), fields=('user',), name='one_open_application'),
         ),
     ]

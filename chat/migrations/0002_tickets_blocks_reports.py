@@ -44,6 +44,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'support ticket',
                 'verbose_name_plural': 'support tickets',
                 'permissions': [('answer_ticket', 'Can read and answer support tickets')],
+                'indexes': [
+                    models.Index(fields=['state', '-is_overdue', '-priority', 'id'], name='ticket_queue'),
+                    models.Index(fields=['-is_overdue', '-priority', 'id'], name='ticket_all'),
+                    models.Index(fields=['assignee', 'state'], name='ticket_assignee'),
+                    models.Index(fields=['user', '-id'], name='ticket_user'),
+                    models.Index(fields=['is_overdue', 'reply_due_at'], name='ticket_due'),
+                    models.Index(fields=['state', 'resolved_at'], name='ticket_resolved'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -55,6 +63,11 @@ class Migration(migrations.Migration):
                 ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='chat.ticket')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['ticket', 'id'], name='ticketnote_list'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Block',
@@ -96,33 +109,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['state', 'id'], name='message_report_queue')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('reporter', 'about'), name='one_open_message_report')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['state', '-is_overdue', '-priority', 'id'], name='ticket_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['-is_overdue', '-priority', 'id'], name='ticket_all'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['assignee', 'state'], name='ticket_assignee'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['user', '-id'], name='ticket_user'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['is_overdue', 'reply_due_at'], name='ticket_due'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['state', 'resolved_at'], name='ticket_resolved'),
-        ),
-        migrations.AddIndex(
-            model_name='ticketnote',
-            index=models.Index(fields=['ticket', 'id'], name='ticketnote_list'),
         ),
     ]

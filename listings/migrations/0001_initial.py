@@ -55,6 +55,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'category',
                 'verbose_name_plural': 'categories',
                 'ordering': ['position', 'slug'],
+                'indexes': [
+                    models.Index(fields=['position', 'slug'], name='category_order'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -77,6 +80,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'category field',
                 'verbose_name_plural': 'category fields',
                 'ordering': ['position', 'key'],
+                'indexes': [
+                    models.Index(fields=['category', 'position'], name='categoryfield_category'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('category', 'use', 'key'), name='category_field_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -107,6 +116,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'listing',
                 'verbose_name_plural': 'listings',
                 'permissions': [('moderate_listing', 'Can take listings down and restore them')],
+                'indexes': [
+                    models.Index(fields=['state', '-published_at', '-id'], name='listing_newest'),
+                    models.Index(fields=['state', 'price_minor', 'id'], name='listing_price'),
+                    models.Index(fields=['category', 'state', '-published_at', '-id'], name='listing_category_newest'),
+                    models.Index(fields=['category', 'state', 'price_minor', 'id'], name='listing_category_price'),
+                    models.Index(fields=['state', '-sold_count', '-id'], name='listing_sold'),
+                    models.Index(fields=['category', 'state', '-sold_count', '-id'], name='listing_category_sold'),
+                    models.Index(fields=['seller', 'state', '-created_at'], name='listing_seller'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -117,6 +135,14 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='favourites', to=settings.AUTH_USER_MODEL)),
                 ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='listings.listing')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['user', '-created_at'], name='favourite_user'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('user', 'listing'), name='favourite_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ListingImage',
@@ -131,6 +157,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'photo',
                 'verbose_name_plural': 'photos',
                 'ordering': ['position', 'id'],
+                'indexes': [
+                    models.Index(fields=['listing', 'position'], name='listingimage_listing'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -150,6 +179,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'report',
                 'verbose_name_plural': 'reports',
+                'indexes': [
+                    models.Index(fields=['state', 'created_at'], name='report_queue'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('listing', 'reporter'), name='one_open_report'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -160,6 +195,11 @@ class Migration(migrations.Migration):
                 ('term', models.CharField(max_length=110)),
                 ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='terms', to='listings.listing')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('term', 'listing'), name='listing_term_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Review',
@@ -179,6 +219,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'review',
                 'verbose_name_plural': 'reviews',
+                'indexes': [
+                    models.Index(fields=['listing', 'is_hidden', '-created_at'], name='review_listing'),
+                    models.Index(fields=['seller', 'is_hidden', '-created_at'], name='review_seller'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -210,6 +254,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'stock item',
                 'verbose_name_plural': 'stock items',
+                'indexes': [
+                    models.Index(fields=['listing', 'state', 'id'], name='stockitem_listing'),
+                    models.Index(fields=['fingerprint'], name='stockitem_fingerprint'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -224,93 +272,13 @@ class Migration(migrations.Migration):
                 ('key_id', models.CharField(max_length=32)),
                 ('stock_item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='listings.stockitem')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='category',
-            index=models.Index(fields=['position', 'slug'], name='category_order'),
-        ),
-        migrations.AddIndex(
-            model_name='categoryfield',
-            index=models.Index(fields=['category', 'position'], name='categoryfield_category'),
-        ),
-        migrations.AddConstraint(
-            model_name='categoryfield',
-            constraint=models.UniqueConstraint(fields=('category', 'use', 'key'), name='category_field_once'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', '-published_at', '-id'], name='listing_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', 'price_minor', 'id'], name='listing_price'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['category', 'state', '-published_at', '-id'], name='listing_category_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['category', 'state', 'price_minor', 'id'], name='listing_category_price'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['state', '-sold_count', '-id'], name='listing_sold'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['category', 'state', '-sold_count', '-id'], name='listing_category_sold'),
-        ),
-        migrations.AddIndex(
-            model_name='listing',
-            index=models.Index(fields=['seller', 'state', '-created_at'], name='listing_seller'),
-        ),
-        migrations.AddIndex(
-            model_name='favourite',
-            index=models.Index(fields=['user', '-created_at'], name='favourite_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='favourite',
-            constraint=models.UniqueConstraint(fields=('user', 'listing'), name='favourite_once'),
-        ),
-        migrations.AddIndex(
-            model_name='listingimage',
-            index=models.Index(fields=['listing', 'position'], name='listingimage_listing'),
-        ),
-        migrations.AddIndex(
-            model_name='listingreport',
-            index=models.Index(fields=['state', 'created_at'], name='report_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='listingreport',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('listing', 'reporter'), name='one_open_report'),
-        ),
-        migrations.AddConstraint(
-            model_name='listingterm',
-            constraint=models.UniqueConstraint(fields=('term', 'listing'), name='listing_term_once'),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['listing', 'is_hidden', '-created_at'], name='review_listing'),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['seller', 'is_hidden', '-created_at'], name='review_seller'),
-        ),
-        migrations.AddIndex(
-            model_name='stockitem',
-            index=models.Index(fields=['listing', 'state', 'id'], name='stockitem_listing'),
-        ),
-        migrations.AddIndex(
-            model_name='stockitem',
-            index=models.Index(fields=['fingerprint'], name='stockitem_fingerprint'),
-        ),
-        migrations.AddIndex(
-            model_name='credential',
-            index=models.Index(fields=['key_id'], name='credential_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.UniqueConstraint(fields=('stock_item', 'version'), name='credential_version_once'),
+            options={
+                'indexes': [
+                    models.Index(fields=['key_id'], name='credential_key'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('stock_item', 'version'), name='credential_version_once'),
+                ],
+            },
         ),
     ]

@@ -71,6 +71,13 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'ledger transaction',
                 'verbose_name_plural': 'ledger transactions',
+                'indexes': [
+                    models.Index(fields=['source'], name='ledgertransaction_source'),
+                    models.Index(fields=['-created_at'], name='ledgertransaction_newest'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('kind', 'source'), name='posting_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,6 +95,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'ledger entry',
                 'verbose_name_plural': 'ledger entries',
+                'indexes': [
+                    models.Index(fields=['account', '-seq'], name='ledgerentry_statement'),
+                    models.Index(fields=['account', '-created_at'], name='ledgerentry_account'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -127,6 +138,18 @@ class Migration(migrations.Migration):
                 'verbose_name': 'order',
                 'verbose_name_plural': 'orders',
                 'permissions': [('decide_dispute', 'Can decide disputes'), ('release_early', 'Can pay a seller before the warranty ends (two people)')],
+                'indexes': [
+                    models.Index(fields=['buyer', '-created_at'], name='order_buyer'),
+                    models.Index(fields=['seller', '-created_at'], name='order_seller'),
+                    models.Index(fields=['buyer', 'state', '-created_at'], name='order_buyer_state'),
+                    models.Index(fields=['seller', 'state', '-created_at'], name='order_seller_state'),
+                    models.Index(fields=['state', 'due_at'], name='order_state_due'),
+                    models.Index(fields=['listing', 'state'], name='order_listing'),
+                    models.Index(fields=['-finished_at'], name='order_finished'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['accepted', 'delivered', 'disputed', 'funded', 'released', 'split'])), fields=('stock_item',), name='stock_item_sold_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -147,6 +170,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'dispute',
                 'verbose_name_plural': 'disputes',
+                'indexes': [
+                    models.Index(fields=['is_open', 'created_at'], name='dispute_queue'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -166,6 +192,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'deadline',
                 'verbose_name_plural': 'deadlines',
+                'indexes': [
+                    models.Index(fields=['is_open', 'due_at'], name='deadline_due'),
+                    models.Index(fields=['order', 'is_open'], name='deadline_order'),
+                    models.Index(fields=['subject', 'is_open'], name='deadline_subject'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -180,6 +211,11 @@ class Migration(migrations.Migration):
                 ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='payments.order')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['order', 'created_at'], name='orderevent_order'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='PayoutMethod',
@@ -196,6 +232,12 @@ class Migration(migrations.Migration):
                 ('is_removed', models.BooleanField(default=False)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payout_methods', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['user', 'is_removed'], name='payoutmethod_user'),
+                    models.Index(fields=['key_id'], name='payoutmethod_key'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Reveal',
@@ -209,6 +251,11 @@ class Migration(migrations.Migration):
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reveals', to='payments.order')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['order', '-created_at'], name='reveal_order'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Withdrawal',
@@ -234,6 +281,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'withdrawal',
                 'verbose_name_plural': 'withdrawals',
                 'permissions': [('approve_withdrawal', 'Can approve and reject withdrawals'), ('send_withdrawal', 'Can mark withdrawals sent, settled or failed')],
+                'indexes': [
+                    models.Index(fields=['state', 'created_at'], name='withdrawal_queue'),
+                    models.Index(fields=['user', '-created_at'], name='withdrawal_user'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -315,97 +366,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['account', '-until'], name='closing_newest')],
                 'constraints': [models.UniqueConstraint(fields=('account', 'until'), name='closing_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='ledgertransaction',
-            index=models.Index(fields=['source'], name='ledgertransaction_source'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgertransaction',
-            index=models.Index(fields=['-created_at'], name='ledgertransaction_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgertransaction',
-            constraint=models.UniqueConstraint(fields=('kind', 'source'), name='posting_once'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['account', '-seq'], name='ledgerentry_statement'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['account', '-created_at'], name='ledgerentry_account'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['buyer', '-created_at'], name='order_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['seller', '-created_at'], name='order_seller'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['buyer', 'state', '-created_at'], name='order_buyer_state'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['seller', 'state', '-created_at'], name='order_seller_state'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['state', 'due_at'], name='order_state_due'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['listing', 'state'], name='order_listing'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['-finished_at'], name='order_finished'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['accepted', 'delivered', 'disputed', 'funded', 'released', 'split'])), fields=('stock_item',), name='stock_item_sold_once'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(fields=['is_open', 'created_at'], name='dispute_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='deadline',
-            index=models.Index(fields=['is_open', 'due_at'], name='deadline_due'),
-        ),
-        migrations.AddIndex(
-            model_name='deadline',
-            index=models.Index(fields=['order', 'is_open'], name='deadline_order'),
-        ),
-        migrations.AddIndex(
-            model_name='deadline',
-            index=models.Index(fields=['subject', 'is_open'], name='deadline_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='orderevent',
-            index=models.Index(fields=['order', 'created_at'], name='orderevent_order'),
-        ),
-        migrations.AddIndex(
-            model_name='payoutmethod',
-            index=models.Index(fields=['user', 'is_removed'], name='payoutmethod_user'),
-        ),
-        migrations.AddIndex(
-            model_name='payoutmethod',
-            index=models.Index(fields=['key_id'], name='payoutmethod_key'),
-        ),
-        migrations.AddIndex(
-            model_name='reveal',
-            index=models.Index(fields=['order', '-created_at'], name='reveal_order'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['state', 'created_at'], name='withdrawal_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['user', '-created_at'], name='withdrawal_user'),
         ),
     ]

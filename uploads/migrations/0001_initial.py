@@ -37,6 +37,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'file',
                 'verbose_name_plural': 'files',
                 'permissions': [('view_proof', 'Can look at payment proofs')],
+                'indexes': [
+                    models.Index(fields=['owner', 'purpose', '-created_at'], name='file_owner'),
+                    models.Index(fields=['sha256', 'purpose'], name='file_sha256'),
+                    models.Index(fields=['attached_to', 'state', 'created_at'], name='file_attached'),
+                    models.Index(fields=['state', 'created_at'], name='file_state'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -61,6 +67,11 @@ class Migration(migrations.Migration):
                 ('fingerprint', models.CharField(max_length=32)),
                 ('file', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='bands', to='uploads.storedfile')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['band', 'purpose', '-created_at'], name='fingerprint_band'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='FileAccess',
@@ -75,30 +86,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'file access',
                 'verbose_name_plural': 'file accesses',
+                'indexes': [
+                    models.Index(fields=['file', '-created_at'], name='fileaccess_file'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(fields=['owner', 'purpose', '-created_at'], name='file_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(fields=['sha256', 'purpose'], name='file_sha256'),
-        ),
-        migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(fields=['attached_to', 'state', 'created_at'], name='file_attached'),
-        ),
-        migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(fields=['state', 'created_at'], name='file_state'),
-        ),
-        migrations.AddIndex(
-            model_name='fingerprintband',
-            index=models.Index(fields=['band', 'purpose', '-created_at'], name='fingerprint_band'),
-        ),
-        migrations.AddIndex(
-            model_name='fileaccess',
-            index=models.Index(fields=['file', '-created_at'], name='fileaccess_file'),
         ),
     ]
