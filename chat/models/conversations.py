@@ -21,7 +21,8 @@ class Conversation(Row):
         TICKET = "ticket", _("Support")
 
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
-    # "order:<id>", "direct:<smaller user id>:<larger>", "ticket:<id>": one conversation each.
+    # "order:<id>", "direct:<smaller user id>:<larger>", "ticket:<user id>:<day>:<number>": one
+    # conversation each.
     subject = models.CharField(max_length=120, unique=True)
     title = models.CharField(max_length=120, blank=True)
     is_locked = models.BooleanField(_("closed to new messages"), default=False)

@@ -131,6 +131,22 @@ def test_a_person_opens_so_many_tickets_in_a_day(buyer: User, settings: Any) -> 
     assert ask(buyer, 2).gist  # a repeat is no new one
 
 
+@pytest.mark.django_db(transaction=True)
+def test_forms_sent_at_one_moment_open_no_more_tickets_than_the_day_allows(
+    buyer: User, stranger: User, settings: Any
+) -> None:
+    settings.TICKETS_PER_DAY = 3
+    answers = at_once(lambda number: ask(buyer, number), 8)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Ticket"] * 3 + ["TooManyTickets"] * 5
+    assert Ticket.objects.count() == Conversation.objects.count() == Message.objects.count() == 3
+    assert ask(stranger).pk
+    # The next day is another.
+    for talk in Conversation.objects.filter(participants__user=buyer):
+        talk.subject = talk.subject.replace(timezone.now().date().isoformat(), "2020-01-01")
+        talk.save()
+    assert ask(buyer, 9).pk
+
+
 # ---------------------------------------------------------------- answering
 
 
