@@ -37,7 +37,7 @@ from locustfiles.release.people import Person, Seen  # noqa: E402
 BACK_SECONDS = 3.0
 # Before, between and after the hosts.
 QUIET_SECONDS = 5
-CONNECT_SECONDS = 60
+CONNECT_SECONDS = 120
 
 
 async def main(folder: Path, people: int, sessions: list[str]) -> Seen:
@@ -124,4 +124,6 @@ if __name__ == "__main__":
         try:
             sys.exit(0 if _report(asyncio.run(main(folder, options.people, sessions))) else 1)
         except (EdgeError, TimeoutError) as error:
-            sys.exit(f"The rehearsal did not come to its end: {error or 'something took too long'}. Logs: {folder}")
+            sys.exit(
+                f"The rehearsal did not come to its end: {str(error) or 'something took too long'}. Logs: {folder}"
+            )
