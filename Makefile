@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos bench-search bench-chat bench-sockets
+.PHONY: help run test check format lock clean test-stack chaos bench-search bench-chat bench-sockets rehearse-release
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,3 +38,6 @@ bench-chat: ## Load a conversation of a million messages and time its pages and 
 
 bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk)
 	@deploy/local/bench_sockets
+
+rehearse-release: ## Replace two app hosts behind nginx, one after the other, while people use the store; print what they noticed (PEOPLE=100)
+	@deploy/local/rehearse_release

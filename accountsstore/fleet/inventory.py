@@ -9,7 +9,7 @@ from typing import Any
 
 ROLES = ("edge", "app", "worker")
 PORTS = {"http": 80, "https": 443, "pages": 8000, "sockets": 8101}
-STORE_KEYS = {
+STORE_KEYS: dict[str, Any] = {
     "names": list,
     "certificate": str,
     "certificate_key": str,
@@ -18,8 +18,8 @@ STORE_KEYS = {
     "listen": list,
     "ports": dict,
 }
-SERVERS_KEYS = {"mongo": list, "redis": list, "sentinels": list}
-HOST_KEYS = {
+SERVERS_KEYS: dict[str, Any] = {"mongo": list, "redis": list, "sentinels": list}
+HOST_KEYS: dict[str, Any] = {
     "address": str,
     "roles": list,
     "page_processes": int,
@@ -27,7 +27,13 @@ HOST_KEYS = {
     "worker_threads": int,
     "drained": bool,
 }
-KINDS = {str: "text in quotes", list: "a list of texts", dict: "a table", int: "a whole number", bool: "true or false"}
+KINDS: dict[Any, str] = {
+    str: "text in quotes",
+    list: "a list of texts",
+    dict: "a table",
+    int: "a whole number",
+    bool: "true or false",
+}
 # RFC 1123, in lower case: what stands in a certificate and in a browser's Host.
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 # An absolute path that needs no quotes anywhere.

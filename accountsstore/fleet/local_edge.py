@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from accountsstore.fleet.inventory import Inventory
 from accountsstore.fleet.rendering import SAID, Edge, nginx_conf
+from accountsstore.management.processes import WITH_PARENT
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 START_SECONDS = STOP_SECONDS = 30
@@ -64,7 +65,16 @@ def local_edge(folder: Path, inventory: Inventory, settings: Edge) -> Iterator[L
     if not NGINX:
         raise EdgeError("nginx is not installed: apt-get install nginx-light")
     _write(folder, inventory, settings)
-    command = [NGINX, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"), "-g", "daemon off;"]
+    command = [
+        *WITH_PARENT,
+        NGINX,
+        "-c",
+        str(folder / "nginx.conf"),
+        "-e",
+        str(folder / "error.log"),
+        "-g",
+        "daemon off;",
+    ]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         _until(

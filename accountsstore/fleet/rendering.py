@@ -77,7 +77,7 @@ def write(files: Mapping[str, str], folder: Path) -> None:
         raise InventoryError([f"{folder} holds other files than what was rendered: take a new folder."])
     new, old = (folder.with_name(f".{folder.name}.{which}-{os.getpid()}") for which in ("new", "old"))
     try:
-        for name, text in {**files, MARK: "By manage.py render_deploy: changes here are lost.\n"}.items():
+        for name, text in [*files.items(), (MARK, "By manage.py render_deploy: changes here are lost.\n")]:
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
