@@ -29,11 +29,19 @@ print(*counts, told["test_level", None], values.living()["test"])
 """
 
 
+def env(folder: Path) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "accountsstore.settings",
+        "METRICS_DIR": str(folder),
+        "DEBUG": "true",
+        "SECRET_KEY": "x" * 50,
+        "CREDENTIAL_KEYS": "test:" + "dGVzdC1vbmx5LWtleS10ZXN0LW9ubHkta2V5LTMyYnk=",
+    }
+
+
 def told(folder: Path, lines: str = "") -> list[float]:
     """Early and late counts, the gauge, and how many processes live."""
-    env = {"DJANGO_SETTINGS_MODULE": "accountsstore.settings", "METRICS_DIR": str(folder), "DEBUG": "true"}
-    env |= {"SECRET_KEY": "x" * 50, "CREDENTIAL_KEYS": "test:" + "dGVzdC1vbmx5LWtleS10ZXN0LW9ubHkta2V5LTMyYnk="}
-    done = run_python("-c", PROGRAM.format(lines=lines), env=env)
+    done = run_python("-c", PROGRAM.format(lines=lines), env=env(folder))
     assert done.returncode == 0, done.stderr
     return [float(text) for text in done.stdout.splitlines()[-1].split()]
 
@@ -80,6 +88,14 @@ def test_a_torn_file_counts_for_nothing_and_breaks_nothing(tmp_path: Path) -> No
     counters.write_bytes(counters.read_bytes()[:6])
     assert told(tmp_path, "counter.labels('late').inc()") == [1, 1, 0, 1]
     assert told(tmp_path) == [2, 1, 0, 1]
+
+
+def test_a_reader_that_is_frozen_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    starts = "import django; django.setup(); from accountsstore.metrics import share; share('test')"
+    with values.locked(tmp_path):
+        done = run_python("-c", starts, env=env(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(tmp_path.glob("test-*.lock"))) == 1
 
 
 def test_a_folder_that_cannot_be_written_to_stops_no_program(tmp_path: Path) -> None:
