@@ -1,19 +1,23 @@
 """What lies in deploy/ is taken by the programs that it is written for."""
 
 import io
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
 from django.core.management import call_command
 
 from accountsstore.asgi_server import DRAIN_SECONDS
+from accountsstore.fleet.inventory import inventory_read
 
 ROOT: Path = settings.BASE_DIR
 ANALYZE = shutil.which("systemd-analyze")
+COMPOSE = shutil.which("docker-compose")
 SHELLCHECK = shutil.which("shellcheck")
 # Of 100, where 100 is root without any limit.
 MOST_EXPOSED = 25
@@ -103,3 +107,27 @@ def test_shell_scripts_are_sound() -> None:
     command = [SHELLCHECK, "--shell", "bash", "--severity", "warning", "--exclude", "SC2034,SC2154", *map(str, scripts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(not COMPOSE, reason="docker-compose is not installed: apt-get install docker-compose")
+def test_the_compose_file_is_one_and_names_every_program() -> None:
+    assert COMPOSE
+    settings_asked = dict.fromkeys(("SECRET_KEY", "CREDENTIAL_KEYS", "STORE_NAMES", "STORE_URL", "EMAIL_URL"), "x")
+    command = [COMPOSE, "-f", "deploy/containers/compose.yaml", "config"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings_asked, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    assert services.keys() >= {"mongo", "realtime", "jobs", "migrate", "pages", "sockets", "worker", "beat", "edge"}
+    # Without a secret nothing starts.
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+
+
+def test_the_inventory_of_the_compose_file_is_sound_and_has_its_addresses() -> None:
+    folder = ROOT / "deploy" / "containers"
+    inventory = inventory_read((folder / "inventory.toml").read_text())
+    compose = (folder / "compose.yaml").read_text()
+    for host in inventory.hosts:
+        assert f"ipv4_address: {host.address}}}" in compose

@@ -1,4 +1,5 @@
-# Sourced by `test`: what tests need from Debian, a browser, nginx, Prometheus and shellcheck. Root gets it installed; everybody else is told.
+# Sourced by `test`: what tests need from Debian, a browser, nginx, Prometheus, shellcheck and docker-compose. Root gets it
+# installed; everybody else is told.
 
 missing_packages() {
     command -v chromium >/dev/null || echo chromium
@@ -7,6 +8,7 @@ missing_packages() {
     [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || echo nginx
     command -v shellcheck >/dev/null || echo shellcheck
     command -v promtool >/dev/null || echo prometheus
+    command -v docker-compose >/dev/null || echo docker-compose
 }
 
 # packages: sets $left_out to the pytest marker expression that leaves out what cannot run here
@@ -28,6 +30,7 @@ packages() {
         ;;
     esac
     case "$missing" in *nginx*) echo "      Left out: the tests of nginx." ;; esac
+    case "$missing" in *docker-compose*) echo "      Left out: the check of the compose file." ;; esac
     case "$missing" in *shellcheck*) echo "      Left out: linting the shell scripts." ;; esac
     [ "${CI:-}" != true ] || refuse "CI=true: a run that leaves tests out does not count. Install: $missing"
 }

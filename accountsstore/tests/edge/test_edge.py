@@ -31,6 +31,13 @@ def test_the_limits_of_production_leave_room_for_what_the_store_does(inventory: 
     text = nginx_conf(inventory, production)
     assert "client_header_timeout 10s;" in text
     assert "proxy_read_timeout 75s;" in text
+    # Rates are what no test can wait for.
+    for rate in (
+        "zone=api_rate:10m rate=100r/s;",
+        "zone=sign_in_rate:10m rate=10r/m;",
+        "zone=api_rate burst=50 nodelay;",
+    ):
+        assert rate in text
 
 
 # ------------------------------------------------------------ encryption
