@@ -74,19 +74,21 @@ def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as player:
+    """One for the tests of a file: starting it and its driver costs as much as a short test. None of them may be async,
+    because Playwright's event loop runs in this thread until the last of them is over."""
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as player:
+        # For that loop Django would refuse the database; it only means well.
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def page_of(browser: Browser, site: str) -> Callable[..., Page]:
+def page_of(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
     """`page_of(user)` is a browser in which the user is signed in; errors of its scripts fail the test."""
-    # Playwright's event loop runs in this thread; Django only means well.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
     def open_page(user: User, *, language: str = "en", dark: bool = False, width: int = 1280) -> Page:
         client = Client()
@@ -105,4 +107,5 @@ def page_of(browser: Browser, site: str) -> Callable[..., Page]:
         return page
 
     yield open_page
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    for context in browser.contexts:
+        context.close()

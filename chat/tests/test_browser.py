@@ -1,10 +1,10 @@
 """Two people talk, in two browsers, over the real socket."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from accounts.models import User
@@ -17,6 +17,7 @@ from chat.services.messages import message_send, system_message
 from chat.services.notifications import notification_create
 from chat.tests.conftest import wait_for
 from chat.tests.factories import OrderFactory
+from chat.tests.looks import LOOKS, Look, is_accessible
 from payments.models import Order
 from uploads.models import StoredFile
 from uploads.tests.factories import stored_file
@@ -392,9 +393,9 @@ def test_a_search_leads_to_the_place_in_the_thread(
     expect(amal.locator("#m10")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize(("language", "dark", "width"), [("en", False, 1280), ("en", True, 360), ("ar", False, 390)])
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_the_pages_are_accessible_and_fit(
-    page_of: Open, talk: Conversation, buyer: User, seller: User, language: str, dark: bool, width: int
+    page_of: Open, talk: Conversation, buyer: User, seller: User, look: Look
 ) -> None:
     system_message(conversation=talk, note="deliver", key="e1")
     for number, (sender, body) in enumerate([(seller, "Delivered. " * 30), (buyer, "شكرا"), (seller, "x" * 2000)]):
@@ -408,7 +409,7 @@ def test_the_pages_are_accessible_and_fit(
     message_send(conversation_id=other.pk, sender=seller, client_id="client-0009", body="A question")
     params = {"title": "T" * 100, "buyer": "Amal", "seller": "northpine", "price_minor": 100, "currency": "USD"}
     notification_create(user=buyer, kind="order.declined", params=params, url="/help/", dedupe_key="n1")
-    page = page_of(buyer, language=language, dark=dark, width=width)
+    page = page_of(buyer, **dataclasses.asdict(look))
     search = f"{talk.get_absolute_url()}search/?q=delivered"
     change = f"{talk.get_absolute_url()}mine/client-0001/"
     for url in (
@@ -421,8 +422,6 @@ def test_the_pages_are_accessible_and_fit(
         "/messages/?q=nobody",
     ):
         page.goto(url)
-        results = Axe().run(page)
-        assert results.violations_count == 0, f"{url}: {results.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} is wider than the screen"
+        is_accessible(page)
     page.goto(talk.get_absolute_url())
     assert page.evaluate("document.documentElement.scrollHeight") <= 900, "the page scrolls beside the thread"
