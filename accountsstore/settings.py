@@ -429,8 +429,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG or TESTING
-WHITENOISE_AUTOREFRESH = DEBUG
+# Found when asked for, so that no test client looks through all folders first.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 FILE_UPLOAD_HANDLERS = [
     "uploads.handlers.UpToTheLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
