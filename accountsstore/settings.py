@@ -434,9 +434,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG or TESTING
-# While tests run too: otherwise every client that a test makes begins by looking at each file there is.
-WHITENOISE_AUTOREFRESH = DEBUG or TESTING
+# Found when asked for, so that no test client looks through all folders first.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 FILE_UPLOAD_HANDLERS = [
     "uploads.handlers.UpToTheLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
