@@ -4,12 +4,14 @@ SQLite has a row for each word of a message. MongoDB has them in an array on the
 the message's number. The same as `listings.terms`, and the words are compared as there (`listings.words`).
 """
 
+import uuid
 from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from accountsstore.db import atomic
+from accountsstore.rows import rows_save
 from chat.models import Conversation, Message, MessageTerm
 from listings.words import words
 
@@ -49,6 +51,24 @@ def terms_set(message: Message, terms: list[str]) -> None:
         return
     MessageTerm.objects.filter(conversation_id=message.conversation_id, seq=message.seq).delete()
     terms_insert(message, terms)
+
+
+@atomic
+def terms_rebuild(after: uuid.UUID, limit: int) -> list[Message]:
+    """Have up to `limit` messages, in the order of their ids from behind `after`, be found by what they say. Returns them.
+
+    Safe to repeat, and to run while people write: an edit comes before this transaction or after it.
+    """
+    rows = Message.objects.filter(pk__gt=after, kind=Message.Kind.TEXT, deleted_at=None)
+    messages = list(rows.order_by("pk")[:limit])
+    for message in messages:
+        message.terms = message_words(message.body, message.files)
+    if _is_array() and messages:
+        rows_save(messages, "terms")
+    elif messages:
+        for message in messages:
+            terms_set(message, message.terms)
+    return messages
 
 
 def seqs_with(conversation: Conversation, terms: list[str], before: int | None, limit: int) -> list[int]:
