@@ -30,12 +30,12 @@ def engine() -> Any:
     return mongo if connection.vendor == "mongodb" else sqlite
 
 
-def take() -> dict[str, Any]:
-    """Take a backup of the database and the files. Returns its manifest, which is written last.
+def take(now: datetime.datetime | None = None) -> dict[str, Any]:
+    """Take a backup of the database and the files, named after `now`. Returns its manifest, which is written last.
 
     Raises BackupError; what was written by then does not count, and goes with the next `prune`.
     """
-    now = timezone.now()
+    now = now or timezone.now()
     moment = now.strftime(vault.MOMENT)
     if vault.exists(f"backups/{moment}/manifest"):
         raise BackupError("A backup of this very second is there already.")
