@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bson
 from django.db import connection
 from pymongo.errors import PyMongoError
 
@@ -71,14 +72,20 @@ def restore(manifest: dict[str, Any], until: str, *, wipe: str, report: Report) 
         raise BackupError(
             f"The database cannot be written ({type(error).__name__}: {error}). What it held is still there."
         ) from error
-    report(f"{files.restore(_every_key(manifest))} files were brought back.")
+    report(f"{files.restore(_every_key(manifest, until))} files were brought back.")
     if manifest["engine"] == "mongodb":
         return datetime.datetime.fromtimestamp(oplog.moment(last).time, datetime.UTC)
     return datetime.datetime.fromisoformat(last)
 
 
-def _every_key(manifest: dict[str, Any]) -> Iterator[str]:
+def _every_key(manifest: dict[str, Any], until: str) -> Iterator[str]:
+    """Of the backup's files, then of those that the log tells of."""
     yield from files.keys_in(manifest)
+    if manifest["engine"] == "mongodb":
+        names = [manifest["log"], *(f"log/{began}-{ended}" for began, ended in mongo.following(manifest, until))]
+        for name in names:
+            for document in mongo.documents(vault.read(name)):
+                yield from files.keys_told_of(bson.decode(document))
 
 
 def _read(name: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import bson
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -118,6 +119,7 @@ def _followed_until() -> str | None:
 
 def _follow(since: str, stopped: Callable[[], bool]) -> None:
     waiting: list[bytes] = []
+    keys: set[str] = set()
     reached, due = since, time.monotonic() + SEGMENT_SECONDS
     quiet_until = time.monotonic() + QUIET_SECONDS
     for entry in oplog.entries(mongo.client(), oplog.moment(since), wait=True):
@@ -125,10 +127,12 @@ def _follow(since: str, stopped: Callable[[], bool]) -> None:
             reached = oplog.text(entry["ts"])
             if oplog.concerns(entry, mongo.name()):
                 waiting.append(entry.raw)
+                keys |= files.keys_told_of(bson.decode(entry.raw))
         now = time.monotonic()
         if (waiting and now >= due) or (reached != since and now >= quiet_until) or stopped():
             if reached != since:
                 vault.write(f"log/{since}-{reached}", waiting)
+            files.copy_told_of(keys)
             since, waiting = reached, []
             due, quiet_until = time.monotonic() + SEGMENT_SECONDS, now + QUIET_SECONDS
         if stopped():
