@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos bench-search bench-chat bench-sockets rehearse-release
+.PHONY: help run test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets rehearse-release
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -29,6 +29,9 @@ clean: ## Remove what was built; keep .venv and the data in var/
 
 chaos: ## Kill the servers of production in turn, under load, and prove that nothing was lost or doubled (ONLY=mongo,redis,jobs,worker,daphne)
 	@deploy/local/chaos
+
+drill: ## Destroy the servers of production under load, restore them from the backup, and say what was lost
+	@deploy/local/drill
 
 bench-search: ## Load a million listings and time each kind of search (LISTINGS=100000 loads fewer; STACK=1 on MongoDB)
 	@deploy/local/bench_search

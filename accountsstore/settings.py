@@ -419,6 +419,19 @@ if bool(CLOUDFRONT_KEY_ID) != bool(CLOUDFRONT_PRIVATE_KEY):
     raise ImproperlyConfigured("CLOUDFRONT_KEY_ID and CLOUDFRONT_PRIVATE_KEY go together: set both or neither.")
 if CDN_DOMAIN and not S3_BUCKET:
     raise ImproperlyConfigured("CDN_DOMAIN is set, but S3_BUCKET is not: the CDN serves what lies in the bucket.")
+
+# ---------------------------------------------------------------- backups (accountsstore/backup/)
+# What encrypts them: "id:base64 of 32 bytes", newest first.
+BACKUP_KEYS = env.list("BACKUP_KEYS", default=[])
+BACKUP_FOLDER = env.path("BACKUP_FOLDER", default=str(VAR_DIR / "backup"))
+# A bucket takes the place of the folder.
+BACKUP_S3_BUCKET = env.str("BACKUP_S3_BUCKET", default="")
+# How many days, weeks and months keep the newest backup of theirs.
+BACKUP_KEEP_DAYS = env.int("BACKUP_KEEP_DAYS", default=7)
+BACKUP_KEEP_WEEKS = env.int("BACKUP_KEEP_WEEKS", default=5)
+BACKUP_KEEP_MONTHS = env.int("BACKUP_KEEP_MONTHS", default=12)
+
+# ---------------------------------------------------------------- where files lie
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "accountsstore" / "static"]
@@ -428,6 +441,19 @@ STATICFILES_FINDERS = [
 ]
 STORAGES = {
     "default": {"BACKEND": "uploads.s3.Bucket" if S3_BUCKET else "django.core.files.storage.FileSystemStorage"},
+    "backup": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": BACKUP_S3_BUCKET,
+            "region_name": env.str("BACKUP_S3_REGION", default=S3_REGION),
+            "endpoint_url": env.str("BACKUP_S3_ENDPOINT_URL", default=S3_ENDPOINT_URL) or None,
+            "access_key": env.str("BACKUP_S3_ACCESS_KEY_ID", default=S3_ACCESS_KEY_ID) or None,
+            "secret_key": env.str("BACKUP_S3_SECRET_ACCESS_KEY", default=S3_SECRET_ACCESS_KEY) or None,
+            "default_acl": None,
+        },
+    }
+    if BACKUP_S3_BUCKET
+    else {"BACKEND": "accountsstore.backup.vault.Folder", "OPTIONS": {"location": BACKUP_FOLDER}},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or TESTING

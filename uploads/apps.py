@@ -10,6 +10,7 @@ class UploadsConfig(AppConfig):
     verbose_name = _("Files")
 
     def ready(self) -> None:
+        from accountsstore.backup.files import keep_files_of
         from accountsstore.context import register_counter
         from accountsstore.servers import Server, register_server
         from uploads import storage
@@ -21,5 +22,6 @@ class UploadsConfig(AppConfig):
 
         # accounts draws the header and the profile, and stands below uploads.
         register_counter("avatar", avatar)
+        keep_files_of(StoredFile._meta.db_table, "storage_key", "key")
         variable = "S3_BUCKET" if settings.S3_BUCKET else "MEDIA_ROOT"
         register_server(Server("files", "The file storage", variable, storage.address, storage.ask))

@@ -28,7 +28,7 @@ class Journal:
 
     def acknowledged(self, deed: str, **facts: Any) -> None:
         self.successes.append((time.monotonic(), deed))
-        self._file.write(json.dumps({"deed": deed, **facts}) + "\n")
+        self._file.write(json.dumps({"deed": deed, "at": time.time(), **facts}) + "\n")
 
     def waited(self, seconds: float) -> None:
         """Somebody had an answer after this long."""
