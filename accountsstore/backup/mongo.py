@@ -144,7 +144,7 @@ def _rows(collection: str) -> Iterator[bytes]:
 def _log(began: Any, ended: Any) -> Iterator[bytes]:
     for entry in oplog.entries(client(), began, until=ended):
         if entry is not None and oplog.concerns(entry, name()):
-            yield entry.raw
+            yield bytes(entry.raw)
 
 
 def _load(database: Database[Any], collection: str, piece: str) -> None:

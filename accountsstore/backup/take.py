@@ -126,7 +126,7 @@ def _follow(since: str, stopped: Callable[[], bool]) -> None:
         if entry is not None:
             reached = oplog.text(entry["ts"])
             if oplog.concerns(entry, mongo.name()):
-                waiting.append(entry.raw)
+                waiting.append(bytes(entry.raw))
                 keys |= files.keys_told_of(bson.decode(entry.raw))
         now = time.monotonic()
         if (waiting and now >= due) or (reached != since and now >= quiet_until) or stopped():

@@ -27,7 +27,7 @@ _SPOOL_BYTES = 8 * 1024 * 1024
 class Folder(FileSystemStorage):
     """A file appears under its name when it is whole and on the disk."""
 
-    def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
+    def _save(self, name: str, content: File) -> str:
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")

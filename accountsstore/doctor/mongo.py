@@ -3,7 +3,7 @@
 import datetime
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -53,7 +53,7 @@ def oplog() -> Iterator[Finding]:
     hours = (last["ts"].time - first["ts"].time) / 3600
     # A set that is younger than a day has all of its log.
     is_young = first["op"] == "n" and first["o"].get("msg") == "initiating set"
-    level = "ok" if is_young or hours >= LOG_HOURS else "warning"
+    level: Literal["ok", "warning"] = "ok" if is_young or hours >= LOG_HOURS else "warning"
     yield Finding(
         level, f"the log reaches back {hours:.1f} hours", "oplogSizeMB for a day of writes: replSetResizeOplog."
     )
