@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accountsstore.backup import bring_back, take, vault
 from accountsstore.backup.errors import BackupError
+from accountsstore.command_runs import command_ended
 
 
 class Command(BaseCommand):
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             f"Backup {manifest['id']} is in {vault.address()}: {len(manifest['pieces'])} pieces, {size / 1e6:.1f} MB, "
             f"{manifest['file_count']} files."
         )
+        command_ended("backup")
         for moment in take.prune():
             self.stdout.write(f"Backup {moment} was deleted: retention keeps others.")
 
