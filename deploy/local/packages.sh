@@ -19,7 +19,7 @@ packages() {
         echo "      installing $missing"
         # Debian starts servers that it installs, nginx on port 80. Policy 101 leaves that to whoever wants them.
         policy=/usr/sbin/policy-rc.d
-        [ -e "$policy" ] && policy= || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"; }
+        if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"; fi
         # shellcheck disable=SC2086  # one word per package
         { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $missing; } \
             >var/packages.log 2>&1 && installed=true || installed=
