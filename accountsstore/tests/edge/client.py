@@ -64,6 +64,31 @@ class Client:
         )
 
 
+# How HPACK (RFC 7541) writes the two statuses that stand in its static table; any other is spelled out.
+STATUS_200, STATUS_404 = b"\x88", b"\x8d"
+
+
+def http2_statuses(client: Client, path: bytes, count: int) -> list[bytes]:
+    """The first byte of the head of each answer to `count` requests that come in one moment, over HTTP/2 (RFC 9113)."""
+    client.trust.set_alpn_protocols(["h2"])
+    name = f"{NAME}:{client.ports['https']}".encode()
+    # :method GET and :scheme https stand in the static table; :path and :authority are spelled out.
+    fields = b"\x82\x87\x04" + bytes([len(path)]) + path + b"\x01" + bytes([len(name)]) + name
+    head = len(fields).to_bytes(3, "big") + b"\x01\x05"
+    requests = b"".join(head + (2 * n + 1).to_bytes(4, "big") + fields for n in range(count))
+    found: list[bytes] = []
+    with client.connect() as connection, connection.makefile("rb") as answers:
+        assert connection.selected_alpn_protocol() == "h2"  # type: ignore[attr-defined]
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5) + requests)
+        while len(found) < count:
+            frame = answers.read(9)
+            payload = answers.read(int.from_bytes(frame[:3], "big"))
+            if frame[3] == 1:
+                # A change of the table's size may stand before it.
+                found.append(payload.lstrip(b"\x20\x3f\xe1\x1f")[:1])
+    return found
+
+
 def old_tls(version: ssl.TLSVersion) -> ssl.SSLContext:
     """A client that speaks this version alone, however weak."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
