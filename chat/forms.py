@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accountsstore.bidi import isolated
 from chat.models import Message, MessageReport, Ticket
+from chat.notes import message_text
 from chat.notification_texts import MUTABLE, TOPICS
 from chat.services.messages import BODY_MAX, preview
 from payments.models import Order
@@ -62,7 +63,7 @@ class MessageReportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["message"].choices = [
             ("", _("The whole conversation")),
-            *((str(message.seq), isolated(preview(message.body))) for message in theirs),
+            *((str(message.seq), isolated(preview(message_text(message), message.files))) for message in theirs),
         ]
 
     def clean(self) -> dict[str, Any]:

@@ -18,8 +18,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from accounts.models import User
 from accountsstore.management.commands.run_store import healthy
 from accountsstore.tests.programs import database_url, wrote
+from chat.models import Conversation
+from chat.services.conversations import conversation_for_order
+from chat.tests.factories import OrderFactory
 
 READY_SECONDS = 60
+
+
+@pytest.fixture
+def talk(buyer: User, seller: User) -> Conversation:
+    """The conversation of an order, in which nothing was said yet."""
+    return conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller))
 
 
 @pytest.fixture(scope="session")

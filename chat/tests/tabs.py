@@ -13,6 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
+from chat.models import Conversation
 
 SECONDS = 10
 # A site whose servers are away answers late.
@@ -125,3 +126,12 @@ class WireTab(Tab):
         if message.type == aiohttp.WSMsgType.TEXT:
             return json.loads(message.data)
         return {"closed": self.wire.close_code}
+
+
+async def in_thread(work: Any, *args: Any, **kwargs: Any) -> Any:
+    """As a page view or a job runs it: outside the event loop."""
+    return await sync_to_async(work)(*args, **kwargs)
+
+
+async def say(tab: Tab, talk: Conversation, body: str, client_id: str) -> None:
+    await tab.say("message.send", conversation=talk.pk.hex, client_id=client_id, body=body)

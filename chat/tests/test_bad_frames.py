@@ -16,18 +16,11 @@ from hypothesis import strategies as st
 from accounts.models import User
 from chat import consumers
 from chat.models import Conversation, Participant
-from chat.services.conversations import conversation_for_order
 from chat.services.messages import message_send
 from chat.tests.conftest import running_site
-from chat.tests.factories import OrderFactory
 from chat.tests.tabs import Tab, WireTab
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def talk(buyer: User, seller: User) -> Conversation:
-    return conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller))
 
 
 # ---------------------------------------------------------------- garbage and floods

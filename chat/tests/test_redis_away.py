@@ -11,19 +11,12 @@ from asgiref.sync import sync_to_async
 from accounts.models import User
 from accountsstore.tests.own_valkey import Valkey, valkey  # noqa: F401  # a fixture
 from chat.models import Conversation, Message
-from chat.services.conversations import conversation_for_order
 from chat.tests.conftest import running_site
-from chat.tests.factories import OrderFactory
 from chat.tests.tabs import WireTab
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 AWAY_SECONDS = 10
-
-
-@pytest.fixture
-def talk(buyer: User, seller: User) -> Conversation:
-    return conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller))
 
 
 @pytest.fixture

@@ -59,10 +59,19 @@ def test_a_strangers_conversation_does_not_exist(client: Client, talk: Conversat
     client.force_login(stranger)
     key = talk.pk.hex
     assert client.get(reverse("chat:conversation", args=[key])).status_code == 404
-    assert client.get(reverse("chat:earlier", args=[key])).status_code == 404
+    for part in ("earlier", "conversation_row"):
+        assert client.get(reverse(f"chat:{part}", args=[key])).status_code == 404
     sent = client.post(reverse("chat:conversation_send", args=[key]), {"body": "x", "client_id": "client-0001"})
     assert sent.status_code == 404
     assert not Message.objects.exists()
+
+
+def test_the_row_of_one_conversation_is_that_of_the_list(page: Client, talk: Conversation, seller: User) -> None:
+    say(talk, seller, 3, "Hello")
+    row = text_of(page.get(reverse("chat:conversation_row", args=[talk.pk.hex])))
+    assert f'data-conversation="{talk.pk.hex}"' in row
+    assert "Hello 3" in row and "<span data-figure>3</span>" in row
+    assert row.strip() in text_of(page.get(reverse("chat:conversations")))
 
 
 @pytest.mark.stack

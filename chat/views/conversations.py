@@ -77,6 +77,15 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
+def conversation_row(request: HttpRequest, key: str) -> HttpResponse:
+    """Its row in the list, for a page that is open when it begins."""
+    [row] = selectors.conversation_rows([place_or_404(request.user, key)])
+    return render(request, "chat/list_row.html", {"row": row})
+
+
+@login_required
+@require_GET
+@never_cache
 def earlier(request: HttpRequest, key: str) -> HttpResponse:
     """The messages before `?before=`, as a part of the page that is open."""
     thread = thread_of(place_or_404(request.user, key), request.user, seq_from(request.GET.get("before", "")) or 0)

@@ -42,32 +42,50 @@ function remove(form, entry) {
   if (list.includes(entry)) list.splice(list.indexOf(entry), 1);
 }
 
-function refuse(form, entry, file, text) {
+function refuse(form, entry, text) {
   remove(form, entry);
   waiting.delete(form); // the person decides anew
-  fail(form, `${file.name}: ${text || form.querySelector("[data-attach]").dataset.failed}`);
+  const name = entry.row.querySelector("[data-name]").textContent;
+  fail(form, text || `${name}: ${form.querySelector("[data-attach]").dataset.failed}`);
 }
 
-function upload(form, file) {
-  const { url } = form.querySelector("[data-attach]").dataset;
+async function upload(form, file) {
+  const { url, incoming: address, purpose } = form.querySelector("[data-attach]").dataset;
   const entry = addRow(form, file.name, file.size);
   const meter = entry.row.querySelector("progress");
-  const request = entry.request = new XMLHttpRequest();
+  const progress = (sent) => { meter.max = sent.total; meter.value = sent.loaded; };
   const body = new FormData();
   body.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  body.append("file", file);
-  request.upload.addEventListener("progress", (sent) => { meter.max = sent.total; meter.value = sent.loaded; });
+  const begun = (request) => { entry.request = request; if (!entry.row.isConnected) request.abort(); };
+  try {
+    body.append("incoming", `file:${await ahead({ file, address, purpose, token: body.get("csrfmiddlewaretoken"), begun, progress })}`);
+  } catch (error) {
+    if (error.name === "Stopped") return;
+    if (error.name === "Refused") return refuse(form, entry, error.message);
+    body.append("file", file);
+  }
+  const request = new XMLHttpRequest();
+  request.upload.addEventListener("progress", (sent) => { if (body.has("file")) progress(sent); });
   request.addEventListener("load", () => {
     let said = {};
     try { said = JSON.parse(request.responseText); } catch { /* an error page */ }
-    if (request.status !== 200 || !said.id) return refuse(form, entry, file, said.detail);
+    if (request.status !== 200 || !said.id) return refuse(form, entry, said.detail && `${file.name}: ${said.detail}`);
     entry.file = said;
     meter.hidden = true;
     if (waiting.has(form) && listOf(form).every((each) => each.file)) form.requestSubmit();
   });
-  request.addEventListener("error", () => refuse(form, entry, file));
+  request.addEventListener("error", () => refuse(form, entry));
   request.open("POST", url);
+  request.setRequestHeader("X-Upload", "progress");
   request.send(body);
+  begun(request);
+}
+
+// Straight to the bucket where there is one (incoming.js), else it comes with the question.
+async function ahead(ask) {
+  if (!ask.address) throw new Error();
+  document.body.dispatchEvent(new CustomEvent("store:incoming", { detail: ask }));
+  return ask.sent;
 }
 
 function add(form, files) {

@@ -124,6 +124,8 @@ class Chat {
     line.dataset.seq = frame.seq;
     line.id = `m${frame.seq}`;
     line.dataset.atDay = this.isoDay.format(at);
+    const report = line.querySelector("[data-report]");
+    if (report) report.href = `${this.root.dataset.reportUrl}?seq=${frame.seq}`;
     if (mine) {
       line.dataset.clientId = frame.client_id;
       this.pending.querySelector(`[data-client-id="${CSS.escape(frame.client_id)}"]`)?.remove();
@@ -386,32 +388,6 @@ on("store:outbox.waiting", ({ client_id }) => {
 addEventListener("offline", () => { for (const chat of chats.values()) chat.onConnection(false); });
 document.addEventListener("visibilitychange", () => { for (const chat of chats.values()) chat.receipts(); });
 setInterval(() => { if (!document.hidden) for (const chat of chats.values()) chat.catchUp(); }, CATCH_UP_MS);
-
-// The list beside a thread: the newest line and the count of each conversation.
-on("store:message.new", (frame, event) => {
-  const row = document.querySelector(`[data-conversation="${CSS.escape(frame.conversation)}"]`);
-  if (!row) return;
-  const me = document.querySelector('meta[name="store-user"]').content;
-  showInList(row, frame);
-  row.querySelector("[data-list-own]").hidden = frame.sender !== me;
-  row.querySelector("[data-list-time]").textContent = clockIn(row.closest("[data-conversations]").dataset.conversations).format(new Date(frame.at));
-  row.parentElement.prepend(row);
-  if (frame.sender === me || event.defaultPrevented) return;
-  const dot = row.querySelector("[data-list-unread]");
-  const figure = dot.querySelector("[data-figure]");
-  figure.textContent = (dot.hidden ? 0 : Number(figure.textContent)) + 1;
-  dot.hidden = false;
-});
-
-function showInList(row, { body, files, deleted }) {
-  const words = deleted ? row.closest("[data-conversations]").dataset.deleted : body || files.map((file) => file.name).join(", ");
-  row.querySelector("[data-list-text]").textContent = words;
-}
-
-on("store:message.changed", (frame) => {
-  const row = frame.newest && document.querySelector(`[data-conversation="${CSS.escape(frame.conversation)}"]`);
-  if (row) showInList(row, frame);
-});
 
 // Earlier messages come in above: what was being read stays where it is.
 let heightBefore = 0;

@@ -101,42 +101,17 @@ function stopped(form, text) {
   if (text !== "") document.dispatchEvent(new CustomEvent("store:failed", { detail: { text } }));
 }
 
-class Refused extends Error {}
-class Stopped extends Error {}
-
-async function offerFor(field, file, token) {
-  const asked = new FormData();
-  const about = { csrfmiddlewaretoken: token, purpose: field.dataset.purpose, name: file.name, type: file.type, size: file.size };
-  for (const [name, value] of Object.entries(about)) asked.append(name, value);
-  const offer = await fetch(field.dataset.incoming, { method: "POST", body: asked, headers: { Accept: "application/json" } });
-  const said = await offer.json();
-  if (offer.ok) return said;
-  throw offer.status < 500 && said.detail ? new Refused(`${file.name}: ${said.detail}`) : new Error(offer.statusText);
-}
-
-function sendToBucket(field, row, { url, fields }, file) {
-  return new Promise((resolve, reject) => {
-    const request = field.request = new XMLHttpRequest();
-    const body = new FormData();
-    // The file last: S3 reads nothing behind it.
-    for (const [name, value] of [...Object.entries(fields), ["file", file]]) body.append(name, value);
-    request.upload.addEventListener("progress", (sent) => progress(field, [row], sent));
-    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(request.statusText))));
-    request.addEventListener("error", () => reject(new Error()));
-    request.addEventListener("abort", () => reject(new Stopped()));
-    request.open("POST", url);
-    request.send(body);
-  });
-}
-
 // Puts names in the place of a field's files, once all of them are in the bucket.
 async function sendAhead(field, body) {
   const input = field.querySelector("input[type=file]");
   const named = [];
   for (const [index, file] of [...input.files].entries()) {
-    const offer = await offerFor(field, file, body.get("csrfmiddlewaretoken"));
-    await sendToBucket(field, rowsOf(field)[index], offer, file);
-    named.push(`${input.name}:${offer.id}`);
+    const { incoming: address, purpose } = field.dataset;
+    const ask = { file, address, purpose, token: body.get("csrfmiddlewaretoken") };
+    ask.begun = (request) => { field.request = request; };
+    ask.progress = (sent) => progress(field, [rowsOf(field)[index]], sent);
+    document.body.dispatchEvent(new CustomEvent("store:incoming", { detail: ask }));
+    named.push(`${input.name}:${await ask.sent}`);
   }
   body.delete(input.name);
   for (const each of named) body.append("incoming", each);
@@ -172,8 +147,8 @@ document.addEventListener("submit", async (event) => {
     try {
       await sendAhead(field, body);
     } catch (error) {
-      if (error instanceof Stopped) return stopped(form, "");
-      if (error instanceof Refused) {
+      if (error.name === "Stopped") return stopped(form, "");
+      if (error.name === "Refused") {
         stopped(form, "");
         return showError(field, error.message);
       }
