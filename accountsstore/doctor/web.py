@@ -3,6 +3,7 @@
 import datetime
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -95,7 +96,10 @@ def tls_versions() -> Iterator[Finding]:
     old = ssl.create_default_context()
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.set_ciphers("ALL:@SECLEVEL=0")
-    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    with warnings.catch_warnings():
+        # Deprecated, and so looked for.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     try:
         with _connected(old) as found:
             yield Finding(

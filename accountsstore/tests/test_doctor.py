@@ -223,8 +223,9 @@ def test_a_certificate_that_ends_soon_is_told(served: Callable[..., None], days:
     assert level("certificate") == expected
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_old_tls_is_wrong(served: Callable[..., None]) -> None:
     served(60)
-    assert level("TLS versions") == "ok"
+    assert found("TLS versions") == [Finding("ok", "nothing below TLS 1.2")]
     served(60, ssl.TLSVersion.TLSv1)
     assert level("TLS versions") == "wrong"

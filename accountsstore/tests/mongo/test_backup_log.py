@@ -171,7 +171,8 @@ def test_a_gap_in_the_log_and_an_altered_segment_are_sentences(things: Any, fold
 
 def test_a_log_that_no_longer_reaches_back_begins_with_a_new_backup(monkeypatch: pytest.MonkeyPatch) -> None:
     take.take(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
-    monkeypatch.setattr(oplog, "reaches_back_to", lambda client, since: len(vault.moments()) > 1)
+    gone = oplog.moment(vault.manifest(vault.moments()[-1])["log_ended"])
+    monkeypatch.setattr(oplog, "reaches_back_to", lambda client, since: since != gone)
     with following():
         UserFactory(username="later")
     assert len(vault.moments()) == 2
