@@ -5,14 +5,18 @@ A listing's words and facet values stand in an index (`listings.terms`), so ever
 
 import dataclasses
 import hashlib
+import uuid
 from collections import Counter
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
+from accounts.models import User
 from accountsstore.paging import Page, page_of
-from listings.models import Category, CategoryField, Listing
+from accountsstore.rows import rows_find
+from listings.models import Category, CategoryField, Listing, SellerFigures
 from listings.terms import terms_held, with_any, with_words
 from listings.words import facet_term, query_words
 
@@ -54,17 +58,41 @@ class Figures:
 
 def listing_search(search: Search, cursor: str = "") -> Page[Listing]:
     """One page of matching listings, with category, seller, figures and cover at hand; see `accountsstore.paging`."""
-    return page_of(for_cards(_matching(search)), SORTS.get(search.sort, SORTS["newest"]), cursor)
+    page = page_of(_matching(search), SORTS.get(search.sort, SORTS["newest"]), cursor)
+    for_cards(page.items)
+    return page
 
 
-def for_cards(rows: QuerySet[Listing]) -> QuerySet[Listing]:
-    """With what a card or row of a list shows, in a fixed number of queries."""
-    return rows.prefetch_related("category__fields", "seller__figures")
+def for_cards(listings: list[Listing]) -> list[Listing]:
+    """The same listings with what a card or row of a list shows, in a fixed number of queries."""
+    if not listings:
+        return listings
+    categories = {row.pk: row for row in rows_find(Category, pk={each.category_id for each in listings})}
+    sellers = {row.pk: row for row in rows_find(User, pk={each.seller_id for each in listings})}
+    figures = {row.seller_id: row for row in rows_find(SellerFigures, seller=set(sellers))}
+    fields: dict[uuid.UUID, list[CategoryField]] = {pk: [] for pk in categories}
+    for field in rows_find(CategoryField, category=set(categories)):
+        fields[field.category_id].append(field)
+    for category in categories.values():
+        _prefetched(category, "fields", sorted(fields[category.pk], key=lambda field: (field.position, field.key)))
+    for seller in sellers.values():
+        # A seller without figures has None, which is remembered too.
+        User._meta.get_field("figures").set_cached_value(seller, figures.get(seller.pk))
+    for listing in listings:
+        listing.category, listing.seller = categories[listing.category_id], sellers[listing.seller_id]
+    return listings
+
+
+def _prefetched(row: Model, name: str, found: list[Any]) -> None:
+    """As `prefetch_related` leaves the rows of a reverse key behind."""
+    rows = getattr(row, name).all()
+    rows._result_cache = found
+    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]
 
 
 def on_sale() -> QuerySet[Listing]:
     """What visitors see in lists."""
-    closed = list(Category.objects.filter(is_allowed=False).values_list("pk", flat=True))
+    closed = [category.pk for category in rows_find(Category, is_allowed=False)]
     rows = Listing.objects.filter(state=Listing.State.ACTIVE)
     return rows.exclude(category_id__in=closed) if closed else rows
 
@@ -73,7 +101,7 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
     """The listings on sale that fit, unsorted. `facets=False` leaves the choices aside."""
     rows = on_sale()
     if search.category is not None:
-        below = list(Category.objects.filter(parent=search.category).values_list("pk", flat=True))
+        below = [category.pk for category in rows_find(Category, parent=search.category.pk)]
         own = search.category.pk
         rows = rows.filter(category_id__in=[own, *below]) if below else rows.filter(category_id=own)
     if search.price_min is not None:

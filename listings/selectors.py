@@ -41,7 +41,7 @@ def category_counts() -> dict[uuid.UUID, int]:
 
 
 def bought_most() -> list[Listing]:
-    return list(for_cards(on_sale()).order_by(*SORTS["best-selling"])[:HOME_ROWS])
+    return for_cards(list(on_sale().order_by(*SORTS["best-selling"])[:HOME_ROWS]))
 
 
 def store_figures() -> StoreFigures | None:
@@ -103,7 +103,9 @@ def seller_by_username(username: str) -> User:
 
 def seller_listings(seller: User, cursor: str = "") -> Page[Listing]:
     """What the seller has on sale, newest first."""
-    return page_of(for_cards(on_sale().filter(seller=seller)), SORTS["newest"], cursor)
+    page = page_of(on_sale().filter(seller=seller), SORTS["newest"], cursor)
+    for_cards(page.items)
+    return page
 
 
 def seller_reviews(seller: User, cursor: str = "") -> Page[Review]:
@@ -114,8 +116,9 @@ def seller_reviews(seller: User, cursor: str = "") -> Page[Review]:
 def favourites(user: User, cursor: str = "") -> Page[Favourite]:
     """Kept listings, the newest choice first; those that are gone are left out, those that sold out are shown."""
     rows = Favourite.objects.filter(user=user, listing__state__in=Listing.PUBLIC)
-    joined = rows.prefetch_related("listing__category__fields", "listing__seller__figures")
-    return page_of(joined, ("-created_at", "-id"), cursor)
+    page = page_of(rows.prefetch_related("listing"), ("-created_at", "-id"), cursor)
+    for_cards([kept.listing for kept in page.items])
+    return page
 
 
 def kept_ids(user: Any, listings: list[Listing]) -> set[uuid.UUID]:
