@@ -50,7 +50,16 @@ def test_a_conversation_that_begins_appears_in_the_open_list_with_its_count(
     expect(rows).to_contain_text("Is the account still for sale?")
     expect(empty).to_have_count(0)
     send(first, stranger, 2, "And does it come with the email?")
-    expect(rows.locator("[data-list-unread] [data-figure]")).to_have_text("2")
+    figure = rows.locator("[data-list-unread] [data-figure]")
+    expect(figure).to_have_text("2")
+    # The frame of a message that the row has counted already, as when it comes after the row, or again.
+    again = {"conversation": first.pk.hex, "seq": 2, "sender": stranger.pk.hex, "body": "Again", "files": []}
+    north.evaluate(
+        "(detail) => document.body.dispatchEvent(new CustomEvent('store:message.new', { detail, bubbles: true }))",
+        again | {"at": "2026-01-01T00:00:00Z"},
+    )
+    expect(figure).to_have_text("2")
+    expect(rows).not_to_contain_text("Again")
 
     # Beside a thread that is open, above it, and the thread stays.
     rows.get_by_role("link").click()

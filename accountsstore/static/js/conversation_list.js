@@ -10,6 +10,8 @@ const askedFor = new Map();
 on("store:message.new", (frame, event) => {
   const row = rowOf(frame.conversation);
   if (!row || askedFor.has(frame.conversation)) return void askForRow(frame.conversation);
+  if (frame.seq <= Number(row.dataset.last)) return; // the store had it when it drew the row
+  row.dataset.last = frame.seq;
   const me = document.querySelector('meta[name="store-user"]').content;
   showInList(row, frame);
   row.querySelector("[data-list-own]").hidden = frame.sender !== me;
