@@ -56,7 +56,7 @@ DESTROYED = [part for part in PARTS if part != "mail"]
 
 async def main(stack: Stack) -> int:
     journal = Journal(_RESULTS / "acknowledged.jsonl")
-    codes = await asyncio.to_thread(seed.seed)
+    codes = await asyncio.to_thread(_seed)
     ports = {name: _free_port() for name in (PAGES, *SOCKETS)}
     running = commands(ports) | {"follow": [sys.executable, "manage.py", "backup", "--follow"]}
     processes = Processes(running, dict(os.environ), _RESULTS / "logs")
@@ -78,7 +78,15 @@ async def main(stack: Stack) -> int:
     await lifecycle.up(stack, DESTROYED, lambda line: None, asyncio.Event())
     print(await asyncio.to_thread(_command, "restore"), flush=True)
     minutes = (time.monotonic() - began) / 60
-    return _report(journal.read(), stack, destroyed, minutes)
+    return await asyncio.to_thread(_report, journal.read(), stack, destroyed, minutes)
+
+
+def _seed() -> list[str]:
+    codes = seed.seed()
+    # This process would look for the servers that it destroys.
+    for connection in connections.all(initialized_only=True):
+        connection.close_pool()
+    return codes
 
 
 async def _life(number: int, ports: dict[str, int], journal: Journal, codes: list[str], stop: asyncio.Event) -> None:

@@ -34,7 +34,7 @@ def engine() -> Any:
 def take(now: datetime.datetime | None = None) -> dict[str, Any]:
     """Take a backup of the database and the files, named after `now`. Returns its manifest, which is written last.
 
-    Raises BackupError; what was written by then does not count, and goes with the next `prune`.
+    Raises BackupError; what was written by then does not count, and `prune` deletes it a day later.
     """
     now = now or timezone.now()
     moment = now.strftime(vault.MOMENT)
@@ -67,9 +67,13 @@ def kept(moments: Iterable[str], days: int, weeks: int, months: int) -> set[str]
 
 
 def prune() -> list[str]:
-    """Delete what retention lets go of, with the log before the oldest backup of a day and the files that no backup
-    names. Returns the backups that went. Safe to repeat."""
+    """Delete what retention lets go of, with the log before the oldest backup of a day, files that no backup
+    names any more, and what a day ago was not brought to its end. Returns the backups that went. Safe to repeat."""
     moments = vault.moments()
+    # One that is younger may be on its way.
+    long_ago = (timezone.now() - datetime.timedelta(days=1)).strftime(vault.MOMENT)
+    for moment in vault.broken_off(long_ago):
+        vault.delete_backup(moment)
     staying = kept(moments, settings.BACKUP_KEEP_DAYS, settings.BACKUP_KEEP_WEEKS, settings.BACKUP_KEEP_MONTHS)
     going = [moment for moment in moments if moment not in staying]
     manifests = [vault.manifest(moment) for moment in sorted(staying)]

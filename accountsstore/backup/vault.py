@@ -110,6 +110,13 @@ def moments() -> list[str]:
         return [moment for moment in found if _storage().exists(f"backups/{moment}/manifest")]
 
 
+def broken_off(before: str) -> list[str]:
+    """Backups without a manifest that began before a moment."""
+    with _answers():
+        found = _list("backups")[0]
+        return [each for each in found if each < before and not _storage().exists(f"backups/{each}/manifest")]
+
+
 def manifest(moment: str) -> dict[str, Any]:
     """Raises BackupError."""
     found: dict[str, Any] = json.loads(b"".join(read(f"backups/{moment}/manifest")))

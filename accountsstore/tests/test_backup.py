@@ -185,10 +185,14 @@ def test_a_backup_that_was_broken_off_does_not_count(folder: Path, monkeypatch: 
         return whole(name, source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(vault, "write", breaks)
-    with pytest.raises(OSError, match="No space"):
-        take.take(datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC))
-    assert len(list((folder / "backups").iterdir())) == 2
+    for at in (datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC)):
+        with pytest.raises(OSError, match="No space"):
+            take.take(at)
+    assert len(list((folder / "backups").iterdir())) == 3
     assert vault.moments() == first
+    # One that began a day ago goes; another may still be on its way.
+    take.prune()
+    assert sorted(path.name for path in (folder / "backups").iterdir()) == [*first, "29990101T000000Z"]
 
 
 def test_a_place_that_cannot_be_used_is_a_sentence(folder: Path) -> None:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accountsstore.backup.errors import BackupError
-from accountsstore.backup.sealed_stream import CHUNK_BYTES, TAG_BYTES, seal, unseal
+from accountsstore.backup.sealed_stream import CHUNK_BYTES, MAGIC, SALT_BYTES, TAG_BYTES, seal, unseal
 
 KEYS = {name: f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("b1", "b2")}
+# With an id of two letters.
+HEADER_BYTES = len(MAGIC) + 1 + 2 + SALT_BYTES
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -62,18 +64,16 @@ def test_a_flipped_bit_anywhere_is_noticed(data: st.DataObject) -> None:
 @given(st.data())
 def test_an_end_that_is_cut_off_is_noticed(data: st.DataObject) -> None:
     whole = sealed(noise(2 * CHUNK_BYTES))
-    # At the seams of chunks too.
-    header = len(whole) % (CHUNK_BYTES + TAG_BYTES)
-    seams = [header, header + CHUNK_BYTES + TAG_BYTES, header + 2 * (CHUNK_BYTES + TAG_BYTES)]
-    length = data.draw(st.integers(0, len(whole) - 1) | st.sampled_from([seam for seam in seams if seam < len(whole)]))
+    # At the seams of chunks too: there every chunk that is left opens.
+    seams = list(range(HEADER_BYTES, len(whole), CHUNK_BYTES + TAG_BYTES))
+    length = data.draw(st.integers(0, len(whole) - 1) | st.sampled_from(seams))
     with pytest.raises(BackupError):
         opened(whole[:length])
 
 
 def test_chunks_cannot_change_places() -> None:
     whole = sealed(noise(3 * CHUNK_BYTES))
-    begin = 4 + 1 + 2 + 16
-    size = CHUNK_BYTES + TAG_BYTES
+    begin, size = HEADER_BYTES, CHUNK_BYTES + TAG_BYTES
     first, second = whole[begin : begin + size], whole[begin + size : begin + 2 * size]
     with pytest.raises(BackupError, match="altered"):
         opened(whole[:begin] + second + first + whole[begin + 2 * size :])
