@@ -1,5 +1,6 @@
 """Fixtures for every app: the people, and the jobs of the worker."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("production"):
                 item.add_marker(pytest.mark.skip(reason="runs under manage.py stack run"))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays until the end: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 # Tests that share what takes minutes to start: the demo, a store that runs.
