@@ -29,10 +29,14 @@ def send(talk: Conversation, sender: User, number: int, body: str) -> None:
 def open_live(page: Page, address: str) -> None:
     """Open the page and wait until it hears what the store says."""
     page.add_init_script(
-        "document.addEventListener('store:connection', (event) => { window.isUp = event.detail.up; });"
+        "addEventListener('store:connection', (event) => { document.documentElement.dataset.up = event.detail.up; });"
     )
     page.goto(address)
-    page.wait_for_function("window.isUp", timeout=30_000)
+    is_live(page)
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("html[data-up=true]")).to_be_attached(timeout=30_000)
 
 
 @pytest.mark.parametrize(("language", "dark"), [("en", False), ("ar", True)])
@@ -64,7 +68,7 @@ def test_a_conversation_that_begins_appears_in_the_open_list_with_its_count(
     # Beside a thread that is open, above it, and the thread stays.
     rows.get_by_role("link").click()
     expect(north.locator("#m2")).to_be_visible()
-    north.wait_for_function("window.isUp", timeout=30_000)
+    is_live(north)
     send(conversation_direct(user=buyer, other=seller), buyer, 1, "Hello")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("Amal")
