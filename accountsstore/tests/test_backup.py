@@ -29,7 +29,23 @@ KEY = "b1:" + base64.b64encode(b"k" * 32).decode()
 
 
 @pytest.fixture(autouse=True)
-def folder(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+def own_file(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On SQLite a copy of the database: a restore takes the file's place, and threads of other tests have the file open."""
+    if connection.vendor == "mongodb":
+        yield
+        return
+    copy = tmp_path / "store.sqlite3"
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(copy)])
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "NAME", str(copy))
+        yield
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def folder(own_file: None, settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """Where the test's backups lie."""
     settings.BACKUP_KEYS = [KEY]
     settings.BACKUP_FOLDER = tmp_path / "backup"

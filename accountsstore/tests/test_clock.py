@@ -1,6 +1,7 @@
 import datetime
 import threading
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError, connection
@@ -157,7 +158,8 @@ def test_a_clock_outlives_its_database(monkeypatch, db):
         if len(ticks) == 1:
             raise DatabaseError("away")
 
-    monkeypatch.setattr(run_clock.threading, "Event", Stop)
+    # Not in the module itself: every thread has an Event.
+    monkeypatch.setattr(run_clock, "threading", SimpleNamespace(Event=Stop))
     monkeypatch.setattr(run_clock.signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(run_clock, "close_old_connections", lambda: None)
     monkeypatch.setattr(run_clock.clock, "tick", tick)

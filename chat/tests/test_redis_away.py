@@ -102,13 +102,14 @@ async def test_sockets_outlive_a_redis_that_is_away_and_nothing_acknowledged_is_
         assert reader.bodies == acknowledged
 
         # Each group is heard again, once: a subscription that was made twice would tell everything twice.
-        before = len(reader.told)
         for _ in range(5):
             await write()
         while len(reader.bodies) < len(acknowledged):
             reader.take(await other.next())
         await reader.settle()
         assert reader.bodies == acknowledged
-        assert reader.told[before:] == list(range(len(acknowledged) - 4, len(acknowledged) + 1))
+        # What was sent meanwhile was held, and may come as well.
+        assert len(set(reader.told)) == len(reader.told)
+        assert set(reader.told) >= set(range(len(acknowledged) - 4, len(acknowledged) + 1))
     stored = await sync_to_async(list)(Message.objects.order_by("seq").values_list("body", flat=True))
     assert stored == acknowledged
