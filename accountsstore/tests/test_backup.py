@@ -2,8 +2,10 @@
 is half done."""
 
 import base64
+import contextlib
 import datetime
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -28,32 +30,39 @@ pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 KEY = "b1:" + base64.b64encode(b"k" * 32).decode()
 
 
-@pytest.fixture(autouse=True)
-def own_file(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextlib.contextmanager
+def own_file(copy: Path) -> Iterator[None]:
     """On SQLite a copy of the database: a restore takes the file's place, and threads of other tests have the file open."""
     if connection.vendor == "mongodb":
         yield
         return
-    copy = tmp_path / "store.sqlite3"
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(copy)])
     connection.close()
-    with monkeypatch.context() as patched:
-        patched.setitem(connection.settings_dict, "NAME", str(copy))
+    name = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = str(copy)
+    try:
         yield
+    finally:
         connection.close()
+        connection.settings_dict["NAME"] = name
 
 
 @pytest.fixture(autouse=True)
-def folder(own_file: None, settings: Settings, tmp_path: Path) -> Iterator[Path]:
-    """Where the test's backups lie."""
+def folder(transactional_db: None, settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """Where the test's backups lie. Files lie where no other test has any."""
+    files = settings.STORAGES["default"]
+    if settings.S3_BUCKET:
+        files = {**files, "OPTIONS": {"location": uuid.uuid4().hex}}
     settings.BACKUP_KEYS = [KEY]
     settings.BACKUP_FOLDER = tmp_path / "backup"
     settings.STORAGES = {
         **settings.STORAGES,
+        "default": files,
         "backup": {"BACKEND": "accountsstore.backup.vault.Folder", "OPTIONS": {"location": tmp_path / "backup"}},
     }
-    yield tmp_path / "backup"
+    with own_file(tmp_path / "store.sqlite3"):
+        yield tmp_path / "backup"
     if connection.vendor == "mongodb":
         from accountsstore.mongo_for_tests import written_elsewhere
 
