@@ -95,7 +95,7 @@ def pieces(folder: Path) -> list[Path]:
 def test_a_restore_brings_back_what_was_there_and_takes_away_what_came_later(folder: Path) -> None:
     amal = UserFactory(username="amal", display_name="Amal \u0623\u0645\u0644")
     default_storage.save("public/avatar/1.webp", ContentFile(b"a picture"))
-    default_storage.save("incoming/chat/2", ContentFile(b"nobody has looked at it"))
+    default_storage.save("incoming/chat/2.webp", ContentFile(b"nobody has looked at it"))
     assert "1 files" in run("backup")
     assert "is whole" in run("backup", "--verify")
     UserFactory(username="later")
