@@ -41,7 +41,9 @@ def rows_save(rows: Sequence[Model], *names: str) -> None:
     nobody's change between is overwritten; safe to repeat."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        connection.rows_save(rows, names)
+        # MongoDB refuses a command that writes nothing.
+        if rows:
+            connection.rows_save(rows, names)
     else:
         for row in rows:
             type(row)._base_manager.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})

@@ -17,6 +17,7 @@ class Rows:
 
     get_collection: Callable[..., Any]
     session: Any
+    ops: Any
     alias: str
 
     @wrap_database_errors
@@ -25,9 +26,9 @@ class Rows:
         pipeline = [{"$match": _match(model, equal, self)}, *(_join(key) for key in keys)]
         rows = []
         for document in self._of(model).aggregate(pipeline, session=self.session):
-            row = _row(model, document, self)
+            row = self._row(model, document)
             for key in keys:
-                setattr(row, key.name, _row(key.related_model, document[f"_{key.name}"][0], self))
+                setattr(row, key.name, self._row(key.related_model, document[f"_{key.name}"][0]))
             rows.append(row)
         return rows
 
@@ -59,10 +60,32 @@ class Rows:
             return_document=ReturnDocument.AFTER,
             session=self.session,
         )
-        return _row(model, document, self) if document else None
+        return self._row(model, document) if document else None
 
     def _of(self, model: type[Model]) -> Any:
         return self.get_collection(model._meta.db_table)
+
+    @functools.cached_property
+    def _readers(self) -> dict[type[Model], list[tuple[str, Any, list[Any]]]]:
+        """For each column of a model its name, and what the ORM makes of a value that comes out of it. The converters know
+        their connection, so this lives as long as it does."""
+        return {}
+
+    def _row(self, model: type[M], document: Document) -> M:
+        readers = self._readers.get(model)
+        if readers is None:
+            columns: list[Any] = [field.get_col(model._meta.db_table) for field in _fields(model)]
+            readers = self._readers[model] = [
+                (column.target.column, column, self.ops.get_db_converters(column) + column.get_db_converters(self))
+                for column in columns
+            ]
+        values = []
+        for name, column, converters in readers:
+            value = document.get(name)
+            for convert in converters:
+                value = convert(value, column, self)
+            values.append(value)
+        return model.from_db(self.alias, [field.attname for field in _fields(model)], values)
 
 
 def _stored(field: Any, value: Any, connection: Any) -> Any:
@@ -92,27 +115,3 @@ def _match(model: type[Model], equal: dict[str, Any], connection: Any) -> Docume
 @functools.cache
 def _fields(model: type[Model]) -> tuple[Any, ...]:
     return tuple(model._meta.concrete_fields)
-
-
-@functools.cache
-def _readers(model: type[Model], connection: Any) -> tuple[tuple[str, Any, tuple[Any, ...]], ...]:
-    """For each column its name, and what the ORM makes of a value that comes out of it."""
-    columns = [field.get_col(model._meta.db_table) for field in _fields(model)]
-    return tuple(
-        (
-            column.target.column,
-            column,
-            tuple(connection.ops.get_db_converters(column) + column.get_db_converters(connection)),
-        )
-        for column in columns
-    )
-
-
-def _row(model: type[M], document: Document, connection: Any) -> M:
-    values = []
-    for name, column, converters in _readers(model, connection):
-        value = document.get(name)
-        for convert in converters:
-            value = convert(value, column, connection)
-        values.append(value)
-    return model.from_db(connection.alias, [field.attname for field in _fields(model)], values)

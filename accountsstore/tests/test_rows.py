@@ -75,6 +75,11 @@ def test_only_the_named_fields_are_saved() -> None:
     assert "Not this" not in {user.display_name for user in found.values()}
 
 
+def test_no_rows_are_saved_without_a_fuss() -> None:
+    """As those of a conversation that everybody has left."""
+    rows_save([], "about")
+
+
 def test_each_who_counts_gets_a_number_of_their_own() -> None:
     row = event()
     row_insert(row)
