@@ -24,7 +24,8 @@ STORE_DAYS = 30
 
 
 def _median_delivery_seconds(rows: list[tuple[Any, Any]]) -> int | None:
-    return round(statistics.median((done - start).total_seconds() for start, done in rows)) if rows else None
+    # Two hosts' clocks differ: what is delivered at once may carry a moment before it was paid.
+    return round(statistics.median(max(0, (done - start).total_seconds()) for start, done in rows)) if rows else None
 
 
 @atomic

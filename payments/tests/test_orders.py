@@ -228,6 +228,13 @@ def test_acceptance_starts_the_warranty_and_its_end_pays_the_seller_less_the_fee
     assert order.listing.sold_count == 1
 
 
+def test_a_delivery_that_a_slow_clock_put_before_the_payment_took_no_time(order, seller, run_jobs):
+    order_deliver(order=order, seller=seller, values=CREDENTIAL)
+    Order.objects.filter(pk=order.pk).update(funded_at=timezone.now() + datetime.timedelta(seconds=90))
+    run_jobs()
+    assert SellerFigures.objects.get(seller=seller).median_delivery_seconds == 0
+
+
 def test_the_fee_is_the_one_in_force_when_the_order_was_funded(buyer, seller, listing):
     fund(buyer)
     FeePolicy.objects.create(starts_at=timezone.now(), basis_points=500)
