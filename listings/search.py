@@ -17,7 +17,7 @@ from accounts.models import User
 from accountsstore.paging import Page, page_of
 from accountsstore.rows import rows_find
 from listings.models import Category, CategoryField, Listing, SellerFigures
-from listings.terms import terms_held, with_any, with_words
+from listings.terms import terms_held, with_terms
 from listings.words import facet_term, query_words
 
 # The sort's key in addresses → order of the rows; each has an index that ends in it.
@@ -108,15 +108,11 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
         rows = rows.filter(price_minor__gte=search.price_min)
     if search.price_max is not None:
         rows = rows.filter(price_minor__lte=search.price_max)
-    if asked := query_words(search.text):
-        # The last word may not be typed to its end yet.
-        rows = with_words(rows, asked[:-1], asked[-1])
-    for key, values in search.choices.items() if facets else ():
-        if key == DELIVERY:
-            rows = rows.filter(delivery__in=values)
-        else:
-            rows = with_any(rows, [facet_term(key, value) for value in values])
-    return rows
+    choices = dict(search.choices) if facets else {}
+    if deliveries := choices.pop(DELIVERY, None):
+        rows = rows.filter(delivery__in=deliveries)
+    wanted = [[facet_term(key, value) for value in values] for key, values in choices.items()]
+    return with_terms(rows, query_words(search.text), wanted)
 
 
 # ---------------------------------------------------------------- figures beside the facets

@@ -18,7 +18,7 @@ from listings.services.moderation import (
     listing_restore,
     listing_take_down,
 )
-from listings.terms import with_words
+from listings.terms import with_terms
 from listings.words import query_words
 from uploads.links import public_picture_url
 from uploads.models import StoredFile
@@ -99,7 +99,7 @@ class ListingAdmin(StaffAdmin):
         found, _duplicates = super().get_search_results(request, queryset, search_term)
         if not found[:1]:
             asked = query_words(search_term)
-            found = with_words(queryset, asked[:-1], asked[-1]) if asked else queryset.none()
+            found = with_terms(queryset, asked, []) if asked else queryset.none()
         return found, False
 
     @display(description=_("Price"))

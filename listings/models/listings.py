@@ -16,7 +16,7 @@ from uploads.models import StoredFile
 
 class ListingManager(models.Manager["Listing"]):
     def get_queryset(self) -> models.QuerySet["Listing"]:
-        return super().get_queryset().defer("terms")
+        return super().get_queryset().defer("terms", "terms_signature")
 
 
 class Listing(Row):
@@ -61,6 +61,7 @@ class Listing(Row):
     sold_count = models.PositiveIntegerField(default=0)
     # On MongoDB, what the listing is found by (listings.terms); lists do not read it.
     terms = models.JSONField(default=list, blank=True, editable=False)
+    terms_signature = models.BinaryField(default=bytes, editable=False)
 
     objects = ListingManager()
 

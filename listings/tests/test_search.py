@@ -18,6 +18,7 @@ from listings.models import Category, Listing, ListingTerm, SellerFigures
 from listings.search import DELIVERY, SORTS, Search, facet_fields, listing_search, search_figures
 from listings.services.listings import category_index, listing_pause, listing_update
 from listings.tasks import category_reindex
+from listings.terms import signature
 from listings.tests.factories import CategoryFactory, ListingFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.stack]
@@ -68,6 +69,35 @@ def test_a_listing_is_found_by_title_category_attributes_and_description(text: s
 def test_every_word_must_match_and_only_the_last_may_be_a_beginning(text: str) -> None:
     ListingFactory(title="Knight with three mounts")
     assert titles(text=text) == []
+
+
+def test_words_and_facets_that_a_listing_lacks_do_not_find_it() -> None:
+    category = CategoryFactory()
+    for number, region in enumerate(("Europe", "Asia")):
+        attributes = {"game": "Emberfall", "level": 62, "region": region, "email_included": True}
+        ListingFactory(category=category, title=f"Knight sword {number} northern", attributes=attributes)
+    ListingFactory(category=category, title="Knight shield northern", attributes={**attributes, "region": "Europe"})
+    facet = facet_fields(category)[0].key
+    assert titles(text="knight north sword") == []
+    assert titles(text="sword knight nort", choices={facet: ("Europe",)}) == ["Knight sword 0 northern"]
+    assert titles(text="knight nort", choices={facet: ("Asia",)}) == ["Knight sword 1 northern"]
+    assert len(titles(text="northern knigh", choices={facet: ("Asia", "Europe")})) == 3
+    assert titles(text="knight sword none") == titles(text="knight sword nob", choices={facet: ("Asia",)}) == []
+
+
+def test_a_word_with_the_same_bit_as_one_of_the_listing_does_not_find_it() -> None:
+    there = signature(["sword"])
+    others = [word for n in range(20_000) if signature([word := f"w{n}"]) == there]
+    ListingFactory(title="Knight sword")
+    assert others
+    assert titles(text="knight sword ") == ["Knight sword"]
+    assert all(titles(text=f"{word} knight") == [] for word in others)
+
+
+def test_a_listing_with_hundreds_of_words_is_found_by_each_pair_of_them() -> None:
+    description = " ".join(f"word{n}" for n in range(140))
+    listing = ListingFactory(title="Knight", description=description)
+    assert all(found(text=f"word{n} word{n + 7} knig") == {listing.pk} for n in range(0, 130, 13))
 
 
 def test_arabic_is_found_in_any_spelling() -> None:

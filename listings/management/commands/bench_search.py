@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from listings.models import Category, CategoryField, Listing, SellerFigures
 from listings.search import DELIVERY, SORTS, Search, facet_fields, figures_now, listing_search
-from listings.terms import terms_insert
+from listings.terms import signature, terms_insert
 from listings.words import facet_term, words
 
 SELLER = "bench-seller-{}"
@@ -126,6 +126,7 @@ class Command(BaseCommand):
             # The first category holds most.
             category = categories[min(int(chance.paretovariate(0.7)) - 1, CATEGORIES - 1)]
             region = chance.choice(REGIONS)
+            terms = sorted({*title, *description, *words(category.name_en), facet_term("region", region)})
             yield Listing(
                 # A million random ones would clash.
                 code=f"B-{number:09}",
@@ -141,7 +142,8 @@ class Command(BaseCommand):
                 stock_count=1,
                 published_at=now - datetime.timedelta(seconds=chance.randint(0, 60_000_000)),
                 sold_count=int(chance.paretovariate(1)) - 1,
-                terms=sorted({*title, *description, *words(category.name_en), facet_term("region", region)}),
+                terms=terms,
+                terms_signature=signature(terms),
             )
 
     # -- how it is searched
