@@ -124,6 +124,10 @@ class SocketProtocol(WebSocketProtocol):
         count.slow.add(self)
         return self.waiting_bytes()
 
+    def onClose(self, wasClean: bool, code: int | None, reason: Any) -> None:
+        # Clients answer with a code of theirs; the application hears the one that ended the connection.
+        super().onClose(wasClean, self.localCloseCode or code, reason)
+
     def waiting_bytes(self) -> int:
         transport = self.transport
         if transport is None or self.state != self.STATE_OPEN:
@@ -154,6 +158,8 @@ class StoreServer(Server):
             value = getattr(self.ws_factory, option)
             # A function is an option, not a method.
             setattr(SocketProtocol, option, staticmethod(value) if callable(value) else value)
+        # Who sends what is forbidden is told so, and has a second to answer; autobahn would cut the connection off.
+        SocketProtocol.failByDrop = False
         self.ws_factory.protocol = SocketProtocol
         self.http_factory.buildProtocol = functools.partial(Opening, self)
         Watch(asyncio.get_event_loop())

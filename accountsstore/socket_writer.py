@@ -9,6 +9,8 @@ from typing import Any, Protocol
 EXTENSION = "accountsstore.socket"
 # The close code of a server that stops: RFC 6455's registry calls it "Service Restart".
 RESTARTING = 1012
+# What the server itself says to frames that the standard, or the store's 1 MiB, forbids.
+BROKEN_FRAME, BROKEN_TEXT, FRAME_TOO_LARGE = 1002, 1007, 1009
 
 
 class Writer(Protocol):

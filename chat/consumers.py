@@ -24,7 +24,7 @@ from accountsstore.faults import server_away
 from accountsstore.layer import listening, message_of
 from accountsstore.metrics.catalogue import DISCONNECTS, SOCKET_REFUSED
 from accountsstore.metrics.sockets import count
-from accountsstore.socket_writer import RESTARTING, writer_for
+from accountsstore.socket_writer import BROKEN_FRAME, BROKEN_TEXT, FRAME_TOO_LARGE, RESTARTING, writer_for
 from chat import frames, socket_work
 from chat.presence import presence
 
@@ -40,7 +40,12 @@ CLOSE_CODES = {
     TOO_SLOW: "More waited for this socket than it read. Come back and resume.",
     RESTARTING: "This process of the store stops, mostly for a new version. Come back within two seconds, at a moment of chance.",
     TRY_LATER: "A server that the store needs is away. Come back later.",
+    FRAME_TOO_LARGE: "A frame of more than 1 MiB. Come back with a client that does better.",
+    BROKEN_FRAME: "A frame that the WebSocket protocol forbids. Come back with a client that does better.",
+    BROKEN_TEXT: "A text frame that is not UTF-8. Come back with a client that does better.",
 }
+# Of these it is the server that closes; the consumer hears of it.
+CLOSED_BY_SERVER = {RESTARTING, FRAME_TOO_LARGE, BROKEN_FRAME, BROKEN_TEXT}
 
 # How the metrics name them.
 CLOSE_NAMES = {
@@ -49,6 +54,9 @@ CLOSE_NAMES = {
     TOO_SLOW: "too_slow",
     TRY_LATER: "try_later",
     RESTARTING: "restarting",
+    FRAME_TOO_LARGE: "too_large",
+    BROKEN_FRAME: "broken_frame",
+    BROKEN_TEXT: "broken_text",
 }
 
 MAX_FRAME_BYTES = 64 * 1024
@@ -224,9 +232,8 @@ class StoreConsumer(AsyncWebsocketConsumer):
             self.ending = asyncio.create_task(self._end(code))
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        if message.get("code") == RESTARTING:
-            # The server said it, not this consumer.
-            self.ended_as = CLOSE_NAMES[RESTARTING]
+        if (code := message.get("code")) in CLOSED_BY_SERVER:
+            self.ended_as = CLOSE_NAMES[code]
         raise StopConsumer
 
     # ------------------------------------------------------------ from the store
@@ -276,6 +283,8 @@ class StoreConsumer(AsyncWebsocketConsumer):
         self._say(frames.Presence(user=user_id.hex, online=online))
 
     def _say(self, frame: frames.ServerFrame | dict[str, Any]) -> None:
+        if isinstance(frame, frames.Error):
+            SOCKET_REFUSED.labels(frame.code).inc()
         self._write(frames.encode(frame))
 
     def _write(self, text: bytes) -> None:
@@ -305,7 +314,6 @@ class StoreConsumer(AsyncWebsocketConsumer):
                 await self._answer(frame)
 
     async def _strike(self, code: str, detail: str) -> None:
-        SOCKET_REFUSED.labels(code).inc()
         self._say(frames.Error(code=code, detail=detail))
         if not self.patience.take():
             await self._end(MISBEHAVED)

@@ -32,9 +32,7 @@ REDIS_POOL = Gauge(
 SOCKETS_OPEN = Gauge("websocket_connected_clients", "Sockets that are open", multiprocess_mode="livesum")
 SOCKET_MESSAGES = Counter("websocket_messages", "Frames that clients sent")
 SOCKET_DELIVERIES = Counter("websocket_deliveries", "Frames that were written to clients")
-SOCKET_REFUSED = Counter(
-    "websocket_refused_frames", "Frames that were answered with an error of the protocol", ["code"]
-)
+SOCKET_REFUSED = Counter("websocket_refused_frames", "Frames that were answered with an error, and which", ["code"])
 DISCONNECTS = Counter(
     "websocket_disconnects", "Sockets that ended, and why; `gone`: the client or the network", ["reason"]
 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,21 +69,29 @@ async def test_sockets_and_what_goes_in_and_out_are_counted(port: int, buyer: Us
             for _ in range(2):
                 await one.send_str('{"type": "ping"}')
                 assert json.loads(await one.receive_str())["type"] == "pong"
-            await three.send_str("no frame")
-            assert json.loads(await three.receive_str())["type"] == "error"
+            unknown = {"type": "message.read", "conversation": uuid.uuid4().hex, "seq": 1}
+            for faulty in ("no frame", json.dumps(unknown)):
+                await three.send_str(faulty)
+                assert json.loads(await three.receive_str())["type"] == "error"
             await sync_to_async(group_send)([user_group(buyer.pk)], FRAME)
             for each in (one, two):
                 assert json.loads(await each.receive_str())["type"] == "filler"
-        page = await told(port, lambda page: page("websocket_deliveries_total") == 8)
+        page = await told(port, lambda page: page("websocket_deliveries_total") == 9)
         assert page("websocket_connected_clients") == 3
-        assert page("websocket_messages_total") == 3
+        assert page("websocket_messages_total") == 4
         assert page("websocket_refused_frames_total", code="bad_frame") == 1
+        assert page("websocket_refused_frames_total", code="not_a_member") == 1
         assert page.total("websocket_disconnects_total") == 0
     async with tab(port, None) as visitor, asyncio.timeout(SECONDS):
         assert (await visitor.receive()).data == 4401
-    page = await told(port, lambda page: page.total("websocket_disconnects_total") == 4)
+    async with tab(port, buyer) as one, asyncio.timeout(SECONDS):
+        assert json.loads(await one.receive_str())["type"] == "welcome"
+        await one.send_str(" " * (1024 * 1024 + 1))
+        assert (await one.receive()).data == 1009
+    page = await told(port, lambda page: page.total("websocket_disconnects_total") == 5)
     assert page("websocket_disconnects_total", reason="gone") == 3
     assert page("websocket_disconnects_total", reason="signed_out") == 1
+    assert page("websocket_disconnects_total", reason="too_large") == 1
     page = await told(port, lambda page: page("websocket_connected_clients") == 0)
     assert page("event_loop_lag_ms_count") > 0
 
