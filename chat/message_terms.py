@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, JSONField, Lookup, OuterRef
 
 from accountsstore.db import atomic
 from accountsstore.rows import rows_save
@@ -17,7 +17,7 @@ from listings.words import words
 
 # A message of 4000 characters rarely has as many different words; what follows them is not found.
 WORDS_PER_MESSAGE = 500
-# Of several words the rarest is looked up and the others are asked for; counting further tells nothing more.
+# Of several words the rarest is looked up and the others are asked of its rows; counting further tells nothing more.
 COUNTED = 1_000
 
 
@@ -71,23 +71,37 @@ def terms_rebuild(after: uuid.UUID, limit: int) -> list[Message]:
     return messages
 
 
+@JSONField.register_lookup
+class AllOf(Lookup):
+    """An array holds all of these, on MongoDB. The first is looked up in an index and should be the rarest, the others are
+    read from the rows. From conditions of their own MongoDB would make a plan for each and try them all: seconds."""
+
+    lookup_name = "all_of"
+    prepare_rhs = False
+
+    def as_mql(self, compiler: Any, connection: Any, **options: Any) -> dict[str, Any]:
+        from django_mongodb_backend.query_utils import process_lhs
+
+        return {process_lhs(self, compiler, connection): {"$all": self.rhs}}
+
+
 def seqs_with(conversation: Conversation, terms: list[str], before: int | None, limit: int) -> list[int]:
     """The numbers of up to `limit` messages that hold all of `terms`, newest first, of those before number `before`."""
+    if len(terms) > 1:
+        terms = sorted(terms, key=lambda term: _rows(conversation, term)[:COUNTED].count())
     if _is_array():
-        messages = Message.objects.filter(conversation=conversation)
-        for term in terms:
-            messages = messages.filter(terms=term)
-        if before is not None:
-            messages = messages.filter(seq__lt=before)
-        return list(messages.order_by("-seq").values_list("seq", flat=True)[:limit])
-    rarest, *others = sorted(terms, key=lambda term: _rows(conversation, term)[:COUNTED].count())
-    rows = _rows(conversation, rarest)
-    for term in others:
-        rows = rows.filter(Exists(_rows(conversation, term).filter(seq=OuterRef("seq"))))
+        rows = Message.objects.filter(conversation=conversation, terms__all_of=terms)
+    else:
+        rarest, *others = terms
+        rows = _rows(conversation, rarest)
+        for term in others:
+            rows = rows.filter(Exists(_rows(conversation, term).filter(seq=OuterRef("seq"))))
     if before is not None:
         rows = rows.filter(seq__lt=before)
     return list(rows.order_by("-seq").values_list("seq", flat=True)[:limit])
 
 
 def _rows(conversation: Conversation, term: str) -> Any:
+    if _is_array():
+        return Message.objects.filter(conversation=conversation, terms__all_of=[term])
     return MessageTerm.objects.filter(conversation=conversation, term=term)
