@@ -5,7 +5,8 @@ commands and 26 ms of CPU through it). These make the command from the model's c
 other databases they are the ORM. No signals are sent. Everything else is better off with the ORM.
 """
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -27,13 +28,16 @@ def rows_find(model: type[M], *joined: str, **equal: Any) -> list[M]:
     return list(rows.select_related(*joined) if joined else rows)
 
 
-def row_insert(row: Model) -> None:
-    """Write a new row. Raises IntegrityError where a unique index has it already."""
+def rows_insert(rows: Sequence[Model]) -> None:
+    """Write new rows of one model. Raises IntegrityError where a unique index has one already."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        connection.row_insert(row)
+        # MongoDB refuses a command that writes nothing.
+        if rows:
+            connection.rows_insert(rows)
     else:
-        row.save(force_insert=True)
+        for row in rows:
+            row.save(force_insert=True)
 
 
 def rows_save(rows: Sequence[Model], *names: str) -> None:
@@ -41,7 +45,6 @@ def rows_save(rows: Sequence[Model], *names: str) -> None:
     nobody's change between is overwritten; safe to repeat."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        # MongoDB refuses a command that writes nothing.
         if rows:
             connection.rows_save(rows, names)
     else:
@@ -49,11 +52,13 @@ def rows_save(rows: Sequence[Model], *names: str) -> None:
             type(row)._base_manager.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})
 
 
-def row_count_up(model: type[M], field: str, **equal: Any) -> M | None:
-    """Add one to the field of the row whose fields are `equal`, and give the row as it is then; None if there is none.
-    Whoever else counts it comes before or after: the number is the caller's alone."""
+def rows_count_up(model: type[M], field: str, by: Mapping[uuid.UUID, int], **equal: Any) -> dict[uuid.UUID, M]:
+    """Add to the field of each row (`{pk: how many}`) whose fields are `equal`, and give those rows as they are then.
+    Inside an `atomic` function: whoever else counts comes before or after it, and the numbers are the caller's alone."""
     connection = transaction.get_connection()
     if connection.vendor == "mongodb":
-        return connection.row_count_up(model, field, equal)
+        return {row.pk: row for row in connection.rows_count_up(model, field, by, equal)}
     rows = model._default_manager.filter(**equal)
-    return rows.get() if rows.update(**{field: F(field) + 1}) else None
+    for pk, count in by.items():
+        rows.filter(pk=pk).update(**{field: F(field) + count})
+    return rows.in_bulk(list(by))

@@ -26,6 +26,7 @@ from accountsstore.metrics.catalogue import DISCONNECTS, SOCKET_REFUSED
 from accountsstore.metrics.sockets import count
 from accountsstore.socket_writer import BROKEN_FRAME, BROKEN_TEXT, FRAME_TOO_LARGE, RESTARTING, writer_for
 from chat import frames, socket_work
+from chat.group_commit import group_commit
 from chat.presence import presence
 
 logger = logging.getLogger(__name__)
@@ -329,6 +330,9 @@ class StoreConsumer(AsyncWebsocketConsumer):
                     await self._relay(frame, await self._others([frame.conversation]))
                 case frames.Subscribe():
                     await self._watch(await self._others(frame.conversations))
+                case frames.MessageSend():
+                    for reply in await group_commit().answer(self.scope, frame):
+                        self._say(reply)
                 case _:
                     for reply in await _in_database(socket_work.answer)(self.scope, frame):
                         self._say(reply)

@@ -8,7 +8,8 @@ from accountsstore.bidi import isolated
 from chat.models import Message, MessageReport, Ticket
 from chat.notes import message_text
 from chat.notification_texts import MUTABLE, TOPICS
-from chat.services.messages import BODY_MAX, preview
+from chat.services.drafts import BODY_MAX
+from chat.services.messages import preview
 from payments.models import Order
 
 

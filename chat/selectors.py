@@ -42,9 +42,9 @@ def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:
     return [person for person in people_in(conversation_id) if person.user_id != user.pk]
 
 
-def people_in(conversation_id: uuid.UUID) -> list[Participant]:
-    """Who is in the conversation, with their users."""
-    return rows_find(Participant, "user", conversation=conversation_id, left_at=None)
+def people_in(*conversation_ids: uuid.UUID) -> list[Participant]:
+    """Who is in the conversations, with their users."""
+    return rows_find(Participant, "user", conversation=list(conversation_ids), left_at=None)
 
 
 def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, cast
 
@@ -22,7 +22,9 @@ from chat.models import Conversation, Message, Participant
 from chat.notes import note_text
 from chat.selectors import membership, messages_changed_since, messages_since, others_in, people_with
 from chat.services.changes import changed_event, message_delete, message_edit
-from chat.services.messages import message_delivered, message_read, message_send
+from chat.services.drafts import Draft
+from chat.services.messages import message_send, messages_send
+from chat.services.receipts import message_delivered, message_read
 
 # More than this was missed: the page is loaded again.
 RESUME_LIMIT = 200
@@ -105,6 +107,24 @@ def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
     return []
 
 
+def answer_together(asked: Sequence[tuple[dict[str, Any], frames.MessageSend]]) -> list[list[Any] | Exception]:
+    """As `answer`, for messages of several sockets, which are written in one transaction; or what failed for one."""
+    drafts = [_draft(scope["user"], frame) for scope, frame in asked]
+    plain = [n for n, (_scope, frame) in enumerate(asked) if frame.confirmed or not contact_details(frame.body)]
+    written: dict[int, Message | None] = {}
+    if len(plain) > 1:
+        written = dict(zip(plain, messages_send([drafts[n] for n in plain]), strict=True))
+    answers: list[list[Any] | Exception] = []
+    for number, (scope, frame) in enumerate(asked):
+        try:
+            message = written.get(number)
+            answers.append([_ack(message)] if message else answer(scope, frame))
+        except Exception as error:
+            # The others' messages are written.
+            answers.append(error)
+    return answers
+
+
 def others(scope: dict[str, Any], conversations: list[str]) -> set[uuid.UUID]:
     """Everybody else in those of the conversations that the person is in, but who has blocked them or is blocked."""
     return people_with(scope["user"], [uuid.UUID(conversation) for conversation in conversations])
@@ -133,18 +153,20 @@ def _reached(user: User, frame: frames.MessageRead | frames.MessageDelivered) ->
     return conversation
 
 
+def _draft(user: User, frame: frames.MessageSend) -> Draft:
+    return Draft(
+        conversation_id=uuid.UUID(frame.conversation),
+        sender=user,
+        client_id=frame.client_id,
+        body=frame.body,
+        files=[uuid.UUID(key) for key in frame.files],
+    )
+
+
 def _send(user: User, frame: frames.MessageSend) -> frames.MessageAck:
     if not frame.confirmed and contact_details(frame.body):
         require_confirmed(_joined(user, frame.conversation).conversation, frame.body, confirmed=False)
-    return _ack(
-        message_send(
-            conversation_id=uuid.UUID(frame.conversation),
-            sender=user,
-            client_id=frame.client_id,
-            body=frame.body,
-            files=[uuid.UUID(key) for key in frame.files],
-        )
-    )
+    return _ack(message_send(**vars(_draft(user, frame))))
 
 
 def _edit(user: User, frame: frames.MessageEdit) -> frames.MessageAck:

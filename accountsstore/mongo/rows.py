@@ -1,7 +1,8 @@
 """`accountsstore.rows` on MongoDB: one command each, made from the model's columns alone."""
 
 import functools
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from django.db.models import ForeignKey, Model
@@ -33,10 +34,14 @@ class Rows:
         return rows
 
     @wrap_database_errors
-    def row_insert(self, row: Model) -> None:
-        document = {field.column: _stored(field, field.pre_save(row, True), self) for field in _fields(type(row))}
-        self._of(type(row)).insert_many([document], session=self.session)
-        row._state.adding, row._state.db = False, self.alias
+    def rows_insert(self, rows: Sequence[Model]) -> None:
+        model = type(rows[0])
+        documents = [
+            {field.column: _stored(field, field.pre_save(row, True), self) for field in _fields(model)} for row in rows
+        ]
+        self._of(model).insert_many(documents, session=self.session)
+        for row in rows:
+            row._state.adding, row._state.db = False, self.alias
 
     @wrap_database_errors
     def rows_save(self, rows: Sequence[Model], names: Sequence[str]) -> None:
@@ -53,14 +58,19 @@ class Rows:
         self._of(model).bulk_write(changes, session=self.session)
 
     @wrap_database_errors
-    def row_count_up(self, model: type[M], name: str, equal: dict[str, Any]) -> M | None:
-        document = self._of(model).find_one_and_update(
-            _match(model, equal, self),
-            {"$inc": {_field(model, name).column: 1}},
-            return_document=ReturnDocument.AFTER,
-            session=self.session,
-        )
-        return self._row(model, document) if document else None
+    def rows_count_up(
+        self, model: type[M], name: str, by: Mapping[uuid.UUID, int], equal: dict[str, Any]
+    ) -> Iterable[M]:
+        """One command for one row, two for many."""
+        collection, column = self._of(model), _field(model, name).column
+        changes = [(_match(model, {"pk": pk, **equal}, self), {"$inc": {column: count}}) for pk, count in by.items()]
+        if len(changes) == 1:
+            after = ReturnDocument.AFTER
+            found = [collection.find_one_and_update(*changes[0], return_document=after, session=self.session)]
+        else:
+            collection.bulk_write([UpdateOne(*change) for change in changes], ordered=False, session=self.session)
+            found = collection.find(_match(model, {"pk": list(by), **equal}, self), session=self.session)
+        return [self._row(model, document) for document in found if document]
 
     def _of(self, model: type[Model]) -> Any:
         return self.get_collection(model._meta.db_table)

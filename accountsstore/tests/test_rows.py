@@ -1,5 +1,7 @@
 """Rows read and written without the ORM between are the ORM's rows."""
 
+import itertools
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +13,7 @@ from accounts.models import SellerProfile, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.db import atomic, uuid7
 from accountsstore.models import OutboxEvent, OutboxMail
-from accountsstore.rows import row_count_up, row_insert, rows_find, rows_save
+from accountsstore.rows import rows_count_up, rows_find, rows_insert, rows_save
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +28,7 @@ def event(**given: object) -> OutboxEvent:
 
 def test_an_inserted_row_is_what_the_orm_finds() -> None:
     row = event()
-    row_insert(row)
+    rows_insert([row])
     found = OutboxEvent.objects.get(pk=row.pk)
     # MongoDB keeps milliseconds.
     for name in ("created_at", "retry_at"):
@@ -47,8 +49,8 @@ def test_rows_are_found_by_several_values_and_by_none() -> None:
     one, two, _three = UserFactory(), UserFactory(), UserFactory()
     assert {user.pk for user in rows_find(User, username=[one.username, two.username])} == {one.pk, two.pk}
     sent, kept = event(frame_sent_at=one.created_at), event()
-    row_insert(sent)
-    row_insert(kept)
+    rows_insert([sent])
+    rows_insert([kept])
     assert [row.pk for row in rows_find(OutboxEvent, frame_sent_at=None)] == [kept.pk]
     assert rows_find(User, pk=[]) == []
 
@@ -57,7 +59,7 @@ def test_a_twin_is_refused_and_takes_its_transaction_with_it() -> None:
     @atomic
     def write(key: str) -> None:
         UserFactory(username=f"by-{uuid7().hex[:20]}")
-        row_insert(OutboxMail(to="a@example.com", subject="s", template="t", dedupe_key=key))
+        rows_insert([OutboxMail(to="a@example.com", subject="s", template="t", dedupe_key=key)])
 
     write("one")
     with pytest.raises(IntegrityError):
@@ -80,25 +82,35 @@ def test_no_rows_are_saved_without_a_fuss() -> None:
     rows_save([], "about")
 
 
-def test_each_who_counts_gets_a_number_of_their_own() -> None:
-    row = event()
-    row_insert(row)
+def test_each_who_counts_gets_numbers_of_their_own() -> None:
+    rows = [event(), event()]
+    rows_insert(rows)
 
     @atomic
-    def count() -> int:
-        counted = row_count_up(OutboxEvent, "attempts", pk=row.pk, pending=True)
-        assert counted is not None
-        return counted.attempts
+    def count(by: dict[uuid.UUID, int]) -> list[tuple[uuid.UUID, int]]:
+        counted = rows_count_up(OutboxEvent, "attempts", by, pending=True)
+        return [(pk, counted[pk].attempts - less) for pk, how_many in by.items() for less in range(how_many)]
 
-    def work(_number: int) -> int:
+    def work(number: int) -> list[tuple[uuid.UUID, int]]:
         try:
-            return count()
+            return count({rows[0].pk: 1} if number % 2 else {rows[0].pk: 2, rows[1].pk: 1})
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as threads:
-        assert sorted(threads.map(work, range(20))) == list(range(1, 21))
-    assert row_count_up(OutboxEvent, "attempts", pk=row.pk, pending=False) is None
+        taken = sorted(itertools.chain(*threads.map(work, range(20))))
+    assert taken == sorted([(rows[0].pk, n) for n in range(1, 31)] + [(rows[1].pk, n) for n in range(1, 11)])
+
+
+@pytest.mark.parametrize("by_many", [False, True])
+def test_only_rows_that_are_as_expected_are_counted(by_many: bool) -> None:
+    rows = [event(), event()]
+    rows[1].pending = False
+    rows_insert(rows)
+    asked = {row.pk: 1 for row in (rows if by_many else rows[1:])}
+    found = atomic(rows_count_up)(OutboxEvent, "attempts", asked, pending=True)
+    assert {pk: row.attempts for pk, row in found.items()} == ({rows[0].pk: 1} if by_many else {})
+    assert OutboxEvent.objects.get(pk=rows[1].pk).attempts == 0
 
 
 def test_joined_rows_come_with_their_row() -> None:

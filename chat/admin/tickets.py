@@ -20,7 +20,7 @@ from accountsstore.db import uuid7
 from accountsstore.errors import StoreError
 from accountsstore.templatetags.store import time_left
 from chat.models import Ticket
-from chat.services.messages import BODY_MAX
+from chat.services.drafts import BODY_MAX
 from chat.services.ticket_desk import (
     ticket_answer,
     ticket_assign,

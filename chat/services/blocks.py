@@ -17,17 +17,23 @@ from chat.errors import Blocked
 from chat.models import Block
 
 
-def require_not_blocked(user: User, people: Iterable[User]) -> None:
-    """Raises Blocked if `user` has blocked one of `people`, or one of them has blocked `user`."""
+def blocks_among(people: Iterable[User]) -> list[Block]:
+    """The blocks between any two of `people`."""
+    ids = list({person.pk for person in people})
+    return rows_find(Block, blocker=ids, blocked=ids)
+
+
+def require_not_blocked(user: User, people: Iterable[User], blocks: Iterable[Block] | None = None) -> None:
+    """Raises Blocked if `user` has blocked one of `people`, or one of them has blocked `user`. `blocks`: those among
+    them, and maybe others, where they have been read."""
     by_id = {person.pk: person for person in people}
-    # Nobody blocks themselves, so each row found is one of a pair.
-    for block in rows_find(Block, blocker=list(by_id), blocked=list(by_id)):
-        if block.blocker_id == user.pk:
+    for block in blocks_among(by_id.values()) if blocks is None else blocks:
+        if block.blocker_id == user.pk and block.blocked_id in by_id:
             raise Blocked(
                 _("You have blocked %(name)s. Lift the block to write to them.")
                 % {"name": by_id[block.blocked_id].name}
             )
-        if block.blocked_id == user.pk:
+        if block.blocked_id == user.pk and block.blocker_id in by_id:
             raise Blocked(
                 _("%(name)s does not want to hear from you outside orders.") % {"name": by_id[block.blocker_id].name}
             )

@@ -16,7 +16,8 @@ from chat.message_terms import message_words, terms_set
 from chat.models import Conversation, Message, MessageVersion, Participant
 from chat.selectors import own_message, people_in
 from chat.services.blocks import require_not_blocked
-from chat.services.messages import clean_body, preview, require_talking
+from chat.services.drafts import clean_body
+from chat.services.messages import preview, require_talking
 
 
 def may_still_change(message: Message, now: datetime.datetime) -> bool:

@@ -1,37 +1,36 @@
 """Messages: written once, numbered without a gap, told to both sides."""
 
+import contextlib
 import datetime
-import re
-import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import F
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accountsstore.db import atomic
 from accountsstore.errors import StoreError
-from accountsstore.events import MessageNew, Receipt
-from accountsstore.outbox import publish
-from accountsstore.rows import row_count_up, row_insert, rows_save
+from accountsstore.events import MessageNew, user_group
+from accountsstore.outbox import publish, publish_all
+from accountsstore.rows import rows_count_up, rows_find, rows_insert, rows_save
 from chat.errors import BadMessage, ConversationLocked, NotAMember, PersonAway
 from chat.message_terms import in_column, message_words, terms_insert
-from chat.models import Conversation, Message, Participant
+from chat.models import Block, Conversation, Message, Participant
 from chat.notes import note_text
 from chat.selectors import people_in
 from chat.services.attachments import attachments_bind, attachments_find, file_card
-from chat.services.blocks import require_not_blocked
+from chat.services.blocks import blocks_among, require_not_blocked
+from chat.services.drafts import Draft
 from chat.services.turns import customer_wrote
+from uploads.errors import FileTaken
+from uploads.models import StoredFile
 
-BODY_MAX = 4000
 PREVIEW_MAX = 140
-# Made by the client: a UUID, or anything as hard to repeat by accident.
-CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,40}")
 # Unread for this long, and offline: the person gets a mail.
 MISSED_AFTER = datetime.timedelta(minutes=5)
 # What a message changes of the place of each person in its conversation.
@@ -49,69 +48,105 @@ PLACE_FIELDS = (
 def message_send(
     *, conversation_id: uuid.UUID, sender: User, client_id: str, body: str, files: Sequence[uuid.UUID] = ()
 ) -> Message:
-    """Write `body` (1 to 4000 characters after trimming) into the conversation and tell both sides.
+    """Write a message (see `Draft`) into its conversation and tell both sides.
 
-    `files` are up to 5 uploads of the sender (`chat.services.attachments`); with them `body` may be empty. Safe to
-    repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the body.
-    Raises NotAMember, ConversationLocked, PersonAway, Blocked, BadMessage, FileTaken. Call it outside a transaction.
+    Safe to repeat and to run at once with itself: a sender's `client_id` gives its first message back, whatever the
+    body. Raises NotAMember, ConversationLocked, PersonAway, Blocked, BadMessage, FileTaken. Call it outside a
+    transaction.
     """
-    if not CLIENT_ID.fullmatch(client_id):
-        raise BadMessage(_("The message has no valid id. Load the page again."))
-    body = clean_body(body, may_be_empty=bool(files))
-    key = f"{sender.pk.hex}:{client_id}"
+    draft = Draft(conversation_id=conversation_id, sender=sender, client_id=client_id, body=body, files=files).cleaned()
     try:
-        return _message_send(conversation_id=conversation_id, sender=sender, key=key, body=body, files=files)
+        [message] = _write([draft])
+        if isinstance(message, StoreError):
+            raise message
     except (IntegrityError, StoreError):
         # It came before: it stands, whatever has changed since.
-        first = Message.objects.filter(conversation=conversation_id, dedupe_key=key).first()
+        first = Message.objects.filter(conversation=draft.conversation_id, dedupe_key=draft.key).first()
         if first is None:
             raise
         return first
+    return message
 
 
-def clean_body(body: str, *, may_be_empty: bool = False) -> str:
-    """Trimmed, without control characters. Raises BadMessage when nothing is left, or too much."""
-    # Cc: control characters; Cs: halves of a character, which no database stores.
-    body = "".join(c for c in body if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")).strip()
-    # Cf: marks of direction and joining. They belong into Arabic text, but alone they are nothing to read.
-    if all(c.isspace() or unicodedata.category(c) == "Cf" for c in body):
-        if may_be_empty:
-            return ""
-        raise BadMessage(_("Write something first."), field="body")
-    if len(body) > BODY_MAX:
-        raise BadMessage(
-            _("A message has at most %(max)d characters; this one has %(length)d.")
-            % {"max": BODY_MAX, "length": len(body)},
-            field="body",
-        )
-    return body
+def messages_send(drafts: Sequence[Draft]) -> list[Message | None]:
+    """Write many messages in one transaction (group commit), which costs the database little more than one does.
+
+    None for each that was not written, for whatever reason: `message_send` writes it, or says why not. Safe to repeat,
+    as that is. Call it outside a transaction.
+    """
+    written: list[Message | None] = [None] * len(drafts)
+    good = {}
+    for number, draft in enumerate(drafts):
+        with contextlib.suppress(BadMessage):
+            good[number] = draft.cleaned()
+    # One of them came before, or its file went with another message just now: nothing is written.
+    with contextlib.suppress(IntegrityError, FileTaken):
+        for number, message in zip(good, _write(list(good.values())), strict=True):
+            written[number] = message if isinstance(message, Message) else None
+    return written
 
 
 @atomic
-def _message_send(
-    *, conversation_id: uuid.UUID, sender: User, key: str, body: str, files: Sequence[uuid.UUID]
-) -> Message:
-    people = people_in(conversation_id)
+def _write(drafts: Sequence[Draft]) -> list[Message | StoreError]:
+    """The messages of cleaned drafts, or why one was not written."""
+    people = defaultdict(list)
+    conversation_ids = list({draft.conversation_id for draft in drafts})
+    for person in rows_find(Participant, "user", "conversation", conversation=conversation_ids, left_at=None):
+        people[person.conversation_id].append(person)
+    blocks = blocks_among(person.user for place in people.values() for person in place)
+    results: list[Message | StoreError] = [ConversationLocked() for _ in drafts]
+    allowed: list[tuple[int, User, list[StoredFile]]] = []
+    for number, draft in enumerate(drafts):
+        try:
+            sender = _require_may_write(draft.sender, people[draft.conversation_id], blocks)
+            allowed.append((number, sender, attachments_find(sender, draft.files)))
+        except StoreError as error:
+            results[number] = error
+    # Taking the numbers decides every race. Whose conversation is not among them was locked.
+    left = Counter(drafts[number].conversation_id for number, _sender, _files in allowed)
+    conversations = rows_count_up(Conversation, "last_seq", left, is_locked=False) if left else {}
+    written = []
+    for number, sender, files in allowed:
+        draft = drafts[number]
+        if conversation := conversations.get(draft.conversation_id):
+            left[conversation.pk] -= 1
+            seq = conversation.last_seq - left[conversation.pk]
+            cards = [file_card(file) for file in files]
+            message = _new(conversation, seq=seq, sender=sender, key=draft.key, body=draft.body, files=cards)
+            written.append((message, files))
+            results[number] = message
+    _insert([message for message, _files in written])
+    for message, files in written:
+        attachments_bind(message, files)
+        _move_places(message, people[message.conversation_id])
+    rows_save([person for pk in conversations for person in people[pk]], *PLACE_FIELDS)
+    publish_all(
+        (_new_event(message, body=message.body), [user_group(each.user_id) for each in people[message.conversation_id]])
+        for message, _files in written
+    )
+    for message, _files in written:
+        if message.conversation.kind == Conversation.Kind.TICKET:
+            customer_wrote(message)
+    return results
+
+
+def _require_may_write(sender: User, people: list[Participant], blocks: list[Block]) -> User:
+    """The sender as the database knows them now. Raises NotAMember, PersonAway, Blocked."""
     sender = require_talking(people, sender)
-    conversation = _take_number(conversation_id, is_locked=False)
-    if conversation.kind == Conversation.Kind.DIRECT:
-        require_not_blocked(sender, [person.user for person in people])
-    attached = attachments_find(sender, files)
-    cards = [file_card(file) for file in attached]
-    message = _append(conversation, sender=sender, key=key, kind=Message.Kind.TEXT, body=body, files=cards)
-    attachments_bind(message, attached)
+    if people[0].conversation.kind == Conversation.Kind.DIRECT:
+        require_not_blocked(sender, [person.user for person in people], blocks)
+    return sender
+
+
+def _move_places(message: Message, people: list[Participant]) -> None:
+    """What the message changes of each person's place, not yet saved."""
     for person in people:
-        _copy_to_list(message, person, preview(body, cards))
-        if person.user_id != sender.pk:
+        _copy_to_list(message, person, preview(message.body, message.files))
+        if person.user_id != message.sender_id:
             _mail_if_missed(message, person)
         elif person.read_seq == message.seq - 1:
             # Who had read everything has read this too; who had not still has the earlier ones to read.
             person.read_seq = person.delivered_seq = message.seq
-    rows_save(people, *PLACE_FIELDS)
-    _publish_new(message, [person.user_id for person in people], sender=sender, body=body)
-    if conversation.kind == Conversation.Kind.TICKET:
-        customer_wrote(message)
-    return message
 
 
 def require_talking(people: list[Participant], sender: User) -> User:
@@ -127,41 +162,35 @@ def require_talking(people: list[Participant], sender: User) -> User:
     return me
 
 
-def _take_number(conversation_id: uuid.UUID, **equal: bool) -> Conversation:
-    """The conversation with the next message's number as its `last_seq`; taking it decides every race.
-
-    Raises ConversationLocked unless the conversation's fields are `equal`."""
-    conversation = row_count_up(Conversation, "last_seq", pk=conversation_id, **equal)
-    if conversation is None:
-        raise ConversationLocked
-    return conversation
+def _take_number(conversation_id: uuid.UUID) -> Conversation:
+    """The conversation with the next message's number as its `last_seq`; taking it decides every race."""
+    return rows_count_up(Conversation, "last_seq", {conversation_id: 1})[conversation_id]
 
 
-def _append(
+def _new(
     conversation: Conversation,
     *,
+    seq: int,
     sender: User | None,
     key: str,
-    kind: str,
+    kind: str = Message.Kind.TEXT,
     body: str,
-    files: list[dict[str, Any]],
+    files: Sequence[dict[str, Any]] = (),
 ) -> Message:
-    """Insert under the number just taken. Inside the caller's transaction."""
-    # The store's own lines read differently in each language.
-    terms = message_words(body, files) if kind == Message.Kind.TEXT else []
-    message = Message(
-        conversation=conversation,
-        seq=conversation.last_seq,
-        sender=sender,
-        dedupe_key=key,
-        kind=kind,
-        body=body,
-        files=files,
-        terms=in_column(terms),
+    """A message under a number that was taken in this transaction."""
+    return Message(
+        conversation=conversation, seq=seq, sender=sender, dedupe_key=key, kind=kind, body=body, files=list(files)
     )
-    row_insert(message)
-    terms_insert(message, terms)
-    return message
+
+
+def _insert(messages: list[Message]) -> None:
+    # The store's own lines read differently in each language.
+    terms = [message_words(m.body, m.files) if m.kind == Message.Kind.TEXT else [] for m in messages]
+    for message, its_terms in zip(messages, terms, strict=True):
+        message.terms = in_column(its_terms)
+    rows_insert(messages)
+    for message, its_terms in zip(messages, terms, strict=True):
+        terms_insert(message, its_terms)
 
 
 def _copy_to_list(message: Message, person: Participant, text: str) -> None:
@@ -181,20 +210,19 @@ def preview(text: str, files: Sequence[dict[str, Any]] = ()) -> str:
     return line if len(line) <= PREVIEW_MAX else line[: PREVIEW_MAX - 1] + "…"
 
 
-def _publish_new(message: Message, user_ids: Iterable[uuid.UUID], *, sender: User | None, body: str) -> None:
-    publish(
-        MessageNew(
-            conversation=message.conversation_id.hex,
-            seq=message.seq,
-            sender=sender.pk.hex if sender else "",
-            sender_name=sender.name if sender else settings.STORE_NAME,
-            client_id=message.client_id if sender else "",
-            kind=message.kind,
-            body=body,
-            at=message.created_at.isoformat(timespec="milliseconds"),
-            files=message.files,
-        ),
-        to=user_ids,
+def _new_event(message: Message, *, body: str) -> MessageNew:
+    """`body`: that of the message, or the store's line in the reader's language."""
+    sender = message.sender
+    return MessageNew(
+        conversation=message.conversation_id.hex,
+        seq=message.seq,
+        sender=sender.pk.hex if sender else "",
+        sender_name=sender.name if sender else settings.STORE_NAME,
+        client_id=message.client_id if sender else "",
+        kind=message.kind,
+        body=body,
+        at=message.created_at.isoformat(timespec="milliseconds"),
+        files=message.files,
     )
 
 
@@ -219,12 +247,14 @@ def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -
         return first
     people = people_in(conversation.pk)
     conversation = _take_number(conversation.pk)
-    message = _append(conversation, sender=None, key=dedupe_key, kind=Message.Kind.SYSTEM, body=note, files=[])
+    kind = Message.Kind.SYSTEM
+    message = _new(conversation, seq=conversation.last_seq, sender=None, key=dedupe_key, kind=kind, body=note)
+    _insert([message])
     for person in people:
         with translation.override(person.user.language):
             text = note_text(note)
         _copy_to_list(message, person, preview(text))
-        _publish_new(message, [person.user_id], sender=None, body=text)
+        publish(_new_event(message, body=text), to=[person.user_id])
     rows_save(people, *PLACE_FIELDS)
     return message
 
@@ -238,49 +268,12 @@ def store_message(*, conversation: Conversation, author: User, client_id: str, b
     """
     conversation = _take_number(conversation.pk)
     key = f"{author.pk.hex}:{client_id}"
-    message = _append(conversation, sender=None, key=key, kind=Message.Kind.TEXT, body=body, files=[])
+    message = _new(conversation, seq=conversation.last_seq, sender=None, key=key, body=body)
+    _insert([message])
     people = people_in(conversation.pk)
     for person in people:
         _copy_to_list(message, person, preview(body))
         _mail_if_missed(message, person)
     rows_save(people, *PLACE_FIELDS)
-    _publish_new(message, [person.user_id for person in people], sender=None, body=body)
+    publish(_new_event(message, body=body), to=[person.user_id for person in people])
     return message
-
-
-# ---------------------------------------------------------------- how far somebody has come
-
-
-def message_read(*, conversation: Conversation, user: User, seq: int) -> None:
-    """The user has seen everything up to `seq`. Only ever grows; a number that does not exist yet counts as the last.
-
-    Safe to repeat. Raises NotAMember.
-    """
-    _come_to(conversation, user, seq, read=True)
-
-
-def message_delivered(*, conversation: Conversation, user: User, seq: int) -> None:
-    """A device of the user has everything up to `seq`. As `message_read`."""
-    _come_to(conversation, user, seq, read=False)
-
-
-@atomic
-def _come_to(conversation: Conversation, user: User, seq: int, *, read: bool) -> None:
-    mine = Participant.objects.filter(conversation=conversation, user=user, left_at=None)
-    me = mine.first()
-    if me is None:
-        raise NotAMember
-    seq = min(seq, me.last_seq)
-    moved = mine.filter(delivered_seq__lt=seq).update(delivered_seq=seq)
-    if read:
-        moved += mine.filter(read_seq__lt=seq).update(read_seq=seq)
-        mine.filter(read_seq__gte=F("last_seq")).exclude(mail_due_at=None).update(mail_due_at=None)
-    if not moved:
-        return
-    me.refresh_from_db()
-    publish(
-        Receipt(
-            conversation=conversation.pk.hex, user=user.pk.hex, delivered_seq=me.delivered_seq, read_seq=me.read_seq
-        ),
-        to=Participant.objects.filter(conversation=conversation, left_at=None).values_list("user_id", flat=True),
-    )

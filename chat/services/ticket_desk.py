@@ -14,7 +14,8 @@ from accountsstore.db import atomic, uuid7
 from accountsstore.errors import NotAllowed, StoreError
 from chat.errors import BadMessage, TicketConflict
 from chat.models import Conversation, Message, Ticket, TicketNote
-from chat.services.messages import CLIENT_ID, clean_body, store_message
+from chat.services.drafts import CLIENT_ID, clean_body
+from chat.services.messages import store_message
 from chat.services.tickets import ticket_line, ticket_move
 from chat.services.turns import ANSWER, reply_due, ticket_told
 

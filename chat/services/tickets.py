@@ -14,7 +14,8 @@ from accountsstore.db import atomic, uuid7
 from accountsstore.errors import NotAllowed, StoreError
 from chat.errors import BadMessage, TooManyTickets
 from chat.models import Conversation, Participant, Ticket
-from chat.services.messages import CLIENT_ID, clean_body, message_send, preview, system_message
+from chat.services.drafts import CLIENT_ID, clean_body
+from chat.services.messages import message_send, preview, system_message
 from chat.services.turns import reply_due, ticket_told
 from payments.models import Order
 

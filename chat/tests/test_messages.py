@@ -12,7 +12,8 @@ from chat.errors import BadMessage, ConversationLocked, NoSelfTalk, NotAMember, 
 from chat.models import Conversation, Message, Participant
 from chat.selectors import unread_messages
 from chat.services.conversations import conversation_direct, conversation_for_order
-from chat.services.messages import message_delivered, message_read, message_send, system_message
+from chat.services.messages import message_send, system_message
+from chat.services.receipts import message_delivered, message_read
 from chat.tests.factories import OrderFactory
 from payments.models import Order
 

@@ -11,9 +11,10 @@ from chat.models import Conversation, Participant
 from chat.presence import leases_renew
 from chat.services import missed
 from chat.services.conversations import conversation_for_order
-from chat.services.messages import message_read, message_send, system_message
+from chat.services.messages import message_send, system_message
 from chat.services.missed import missed_messages_mail
 from chat.services.notifications import preferences_set
+from chat.services.receipts import message_read
 from chat.tests.factories import OrderFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.stack]

@@ -14,8 +14,9 @@ from accountsstore.errors import NotAllowed, StoreError
 from accountsstore.models import OutboxEvent, OutboxMail
 from chat.errors import BadMessage, ConversationLocked, TicketConflict, TooManyTickets
 from chat.models import Conversation, Message, Notification, Participant, Ticket, TicketNote
-from chat.services.messages import message_read, message_send
+from chat.services.messages import message_send
 from chat.services.missed import missed_messages_mail
+from chat.services.receipts import message_read
 from chat.services.ticket_desk import (
     ticket_answer,
     ticket_assign,

@@ -23,7 +23,7 @@ from chat.forms import MailForm
 from chat.models import Notification
 from chat.notification_texts import MUTABLE, TOPICS, notification_text
 from chat.services.conversations import conversation_direct, conversation_for_order
-from chat.services.messages import message_read, message_send
+from chat.services.messages import message_send
 from chat.services.notifications import (
     muted_topics,
     notification_read,
@@ -31,6 +31,7 @@ from chat.services.notifications import (
     notifications_read_about,
     preferences_set,
 )
+from chat.services.receipts import message_read
 from chat.threads import seq_from, thread_of
 from chat.views.messages import place_or_404, uploads_of
 from payments.models import Order

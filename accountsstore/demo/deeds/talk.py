@@ -8,8 +8,9 @@ from accountsstore.demo.deeds.people import user_named
 from accountsstore.demo.made_up import made_up
 from chat.models import Conversation, Message, Notification, Participant
 from chat.services.conversations import conversation_direct, conversation_for_order
-from chat.services.messages import message_read, message_send
+from chat.services.messages import message_send
 from chat.services.notifications import notification_read
+from chat.services.receipts import message_read
 from payments.models import Order
 
 
