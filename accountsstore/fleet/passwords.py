@@ -34,7 +34,9 @@ KEY_SHAPE = re.compile(r"[A-Za-z0-9+/=]{32,1024}")
 
 def passwords_make() -> str:
     """The text of a new file, by chance."""
-    lines = ["# The passwords of the servers, by manage.py render_deploy. docs/operations/secrets.md says how to change one."]
+    lines = [
+        "# The passwords of the servers, by manage.py render_deploy. docs/operations/secrets.md says how to change one."
+    ]
     for name in NAMES:
         value = base64.b64encode(secrets.token_bytes(96)).decode() if name == KEY else secrets.token_urlsafe(32)
         lines.append(f"{name}={USERS[name]}:{value}" if name in USERS else f"{name}={value}")

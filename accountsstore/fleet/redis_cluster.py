@@ -23,7 +23,9 @@ def examined(servers: Sequence[Server]) -> str:
         if not server.looked_at("cluster")["cluster_enabled"]:
             raise ServerError(f"{server.address} is no node of a cluster: cluster-enabled is no.")
         seen = _seen_by(server)
-        others = [address for address, one in seen.items() if not {"myself", "handshake"} & set(one["flags"].split(","))]
+        others = [
+            address for address, one in seen.items() if not {"myself", "handshake"} & set(one["flags"].split(","))
+        ]
         strangers = [address for address in others if _place(address) not in places]
         if strangers:
             raise ServerError(
@@ -34,7 +36,9 @@ def examined(servers: Sequence[Server]) -> str:
         if others:
             knows[server] = {places[_place(address)] for address in others}
         elif has_slots:
-            raise ServerError(f"{server.address} is a cluster of its own. Where its data may go: FLUSHALL, CLUSTER RESET.")
+            raise ServerError(
+                f"{server.address} is a cluster of its own. Where its data may go: FLUSHALL, CLUSTER RESET."
+            )
         elif keys := server.ask("DBSIZE"):
             raise ServerError(f"{server.address} holds {keys} keys of something else. Where they may go: FLUSHALL.")
     if not knows:
@@ -46,8 +50,12 @@ def examined(servers: Sequence[Server]) -> str:
             met.add(server)
             waiting += knows.get(server, ())
     if apart := knows.keys() - met:
-        raise ServerError(f"{min(one.address for one in apart)} and {min(one.address for one in met)} are in two clusters.")
-    return f"a cluster of {len(met)} nodes" + (f", and {len(servers) - len(met)} empty ones" if len(met) < len(servers) else "")
+        raise ServerError(
+            f"{min(one.address for one in apart)} and {min(one.address for one in met)} are in two clusters."
+        )
+    return f"a cluster of {len(met)} nodes" + (
+        f", and {len(servers) - len(met)} empty ones" if len(met) < len(servers) else ""
+    )
 
 
 def steps(servers: Sequence[Server]) -> list[Step]:
@@ -107,7 +115,7 @@ def _replicated(servers: Sequence[Server]) -> bool:
         idle = [server for server, one in own.items() if _is_idle(one)]
         for server in idle:
             # On another machine than its master, where there is one.
-            chosen = min(masters, key=lambda one: (followed.count(one), masters[one].host == server.host))  # noqa: B023
+            chosen = min(masters, key=lambda one: (followed.count(one), masters[one].host == server.host))
             server.ask("CLUSTER REPLICATE", chosen)
             followed.append(chosen)
     except redis.RedisError:

@@ -21,12 +21,12 @@ def examined(servers: Sequence[Server], sentinels: Sequence[Server]) -> str:
     places = {server.place: server for server in servers}
     for server in servers:
         told = server.looked_at("replication")
-        if server.looked_at("server")["redis_mode"] != "standalone":
+        if _mode(server) != "standalone":
             raise ServerError(f"{server.address} is no Redis by itself, which the queue needs.")
         if told["role"] != "master" and _leader(told) not in places:
             raise ServerError(f"{server.address} follows {told['master_host']}, which the inventory does not name.")
     for sentinel in sentinels:
-        if sentinel.looked_at("server")["redis_mode"] != "sentinel":
+        if _mode(sentinel) != "sentinel":
             raise ServerError(f"{sentinel.address} is no Sentinel.")
         try:
             host, port = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", MASTER_NAME) or ("", 0)
@@ -35,7 +35,9 @@ def examined(servers: Sequence[Server], sentinels: Sequence[Server]) -> str:
         if not host:
             raise ServerError(f"{sentinel.address} watches no queue: start it with the sentinel.conf of render_deploy.")
         if (host, int(port)) not in places:
-            raise ServerError(f"{sentinel.address} watches the queue at {host}:{port}, which the inventory does not name.")
+            raise ServerError(
+                f"{sentinel.address} watches the queue at {host}:{port}, which the inventory does not name."
+            )
     leader, others = _led(servers)
     for server in others:
         if keys := server.ask("DBSIZE"):
@@ -95,6 +97,12 @@ def _problem_or_silence(sentinel: Server, sentinels: int) -> str:
         return sentinel_problem(sentinel, sentinels)
     except redis.RedisError as error:
         return type(error).__name__
+
+
+def _mode(server: Server) -> str:
+    told = server.looked_at("server")
+    # Redis calls it the one, Valkey from version 8 the other.
+    return str(told.get("redis_mode") or told["server_mode"])
 
 
 def _leader(told: dict[str, Any]) -> tuple[str, int]:

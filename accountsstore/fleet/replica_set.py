@@ -95,23 +95,30 @@ def examined(members: Sequence[Member]) -> str:
         except PyMongoError as error:
             if isinstance(error, OperationFailure) and error.code == AUTHENTICATION_FAILED:
                 raise ServerError(f"{member.address} has another key file than {KEY}.") from None
-            raise ServerError(f"{member.address} does not answer as a member ({type(error).__name__}: {error}).") from None
+            raise ServerError(
+                f"{member.address} does not answer as a member ({type(error).__name__}: {error})."
+            ) from None
         if held:
             raise ServerError(f"{member.address} holds {held} collections of something else: it must be empty.")
         if found != wanted:
             other = min(found ^ wanted)
+            has = "has" if other in found else "has not"
             raise ServerError(
-                f"{member.address} is in a replica set of {', '.join(sorted(found))}, which {'has' if other in found else 'has not'} "
-                f"{other}, unlike the inventory. rs.add() and rs.remove() change a set that is in use."
+                f"{member.address} is in a replica set of {', '.join(sorted(found))}, which {has} {other}, "
+                f"unlike the inventory. rs.add() and rs.remove() change a set that is in use."
             )
     if len(new) == len(members):
         return f"{len(members)} empty members"
     if new:
-        raise ServerError(f"{new[0].address} knows nothing of the set that the others are in: wait, or look at its log.")
+        raise ServerError(
+            f"{new[0].address} knows nothing of the set that the others are in: wait, or look at its log."
+        )
     return f"the replica set {SET} of {len(members)}"
 
 
-def steps(members: Sequence[Member], passwords: Passwords, changed: list[str], oplog_mb: int | None = None) -> list[Step]:
+def steps(
+    members: Sequence[Member], passwords: Passwords, changed: list[str], oplog_mb: int | None = None
+) -> list[Step]:
     """What makes a set of them, in this order: each is asked again until it is true. Safe to repeat.
 
     `changed` takes the names of users that were made, altered and dropped. Steps raise ServerError for what cannot be.
@@ -140,7 +147,9 @@ def _initiated(members: Sequence[Member]) -> bool:
     except OperationFailure as error:
         # It is a member already, or still reads that it is.
         if error.code not in (UNAUTHORIZED, ALREADY_INITIALIZED, NOT_YET_INITIALIZED):
-            raise ServerError(f"MongoDB refuses the replica set: {error.details and error.details.get('errmsg')}") from None
+            raise ServerError(
+                f"MongoDB refuses the replica set: {error.details and error.details.get('errmsg')}"
+            ) from None
     except PyMongoError:
         pass
     return False

@@ -78,4 +78,3 @@ def _only_master(stack: Stack, node: Node) -> bool:
             elif other != node and replication(other, password).role == "master":
                 return False
     return True
-

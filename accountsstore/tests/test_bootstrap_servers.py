@@ -4,7 +4,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import redis
@@ -12,7 +12,10 @@ from django.core.management import CommandError, call_command
 from kombu import Connection
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import NoPermissionError
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from accountsstore.fleet.valkey import Server
@@ -39,14 +42,14 @@ class Busy:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(0.02):
             try:
                 self.work()
                 self.done += 1
             except Exception as error:
                 self.errors.append(error)
 
-    def __enter__(self) -> "Busy":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -59,6 +62,15 @@ class Busy:
         before = self.done
         eventually(lambda: self.done > before + 2 or self.errors, "nothing is done any more")
         assert self.errors == []
+
+
+def signs_in(node: Node, user: str, password: str) -> bool:
+    at_once = Retry(NoBackoff(), 0)
+    with redis.Redis(HOST, node.port, username=user, password=password, retry=at_once) as client:
+        try:
+            return bool(client.ping())
+        except redis.AuthenticationError:
+            return False
 
 
 # ------------------------------------------------------------ the cluster
@@ -79,7 +91,9 @@ def topology(servers: Servers) -> dict[str, list[tuple[str, str]]]:
     """What each node knows of all."""
     known = servers.password("REDIS_ADMIN")
     return {
-        name: sorted((one["node_id"], one["epoch"]) for one in Server(HOST, node.port, (known,)).ask("CLUSTER NODES").values())
+        name: sorted(
+            (one["node_id"], one["epoch"]) for one in Server(HOST, node.port, (known,)).ask("CLUSTER NODES").values()
+        )
         for name, node in servers.nodes.items()
     }
 
@@ -92,7 +106,9 @@ def extra(cluster: Servers, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     def start(*arguments: str) -> Server:
         password = cluster.password("REDIS_ADMIN")
         programs.start(
-            node, [PROGRAM, "--port", str(node.port), "--requirepass", password, "--save", "", *arguments], with_parent=True
+            node,
+            [PROGRAM, "--port", str(node.port), "--requirepass", password, "--save", "", *arguments],
+            with_parent=True,
         )
         server = Server(HOST, node.port, (password,))
         eventually(server.answers, "the extra one does not start", node.log)
@@ -108,7 +124,9 @@ def test_a_cluster_is_made_once_and_left_alone_afterwards(cluster: Servers) -> N
     client = cluster_client(cluster, "default", cluster.password("REDIS_ADMIN"))
     seen = client.cluster_nodes()
     masters = [one["node_id"] for one in seen.values() if one["slots"]]
-    assert len(masters) == 3 and sorted(one["master_id"] for one in seen.values() if not one["slots"]) == sorted(masters)
+    assert len(masters) == 3 and sorted(one["master_id"] for one in seen.values() if not one["slots"]) == sorted(
+        masters
+    )
     again = cluster.bootstrap("redis")
     assert "found a cluster of 6 nodes." in again and AS_THEY_SHOULD_BE in again and "changed" not in again
     assert topology(cluster) == before
@@ -137,7 +155,9 @@ def test_a_node_of_another_cluster_is_left_there(cluster: Servers, extra: Callab
     assert cluster.refusal("redis", redis=with_it).startswith(f"{server.address} is a cluster of its own.")
     # Of our own one, a part alone is no cluster either.
     without_last = [*cluster.addresses["redis"][:5], server.address]
-    assert f"is in a cluster with {cluster.addresses['redis'][5]}, which" in cluster.refusal("redis", redis=without_last)
+    assert f"is in a cluster with {cluster.addresses['redis'][5]}, which" in cluster.refusal(
+        "redis", redis=without_last
+    )
     assert server.ask("GET", "theirs") == "data" and topology(cluster) == before
 
 
@@ -156,8 +176,7 @@ def test_a_look_changes_nothing(cluster: Servers) -> None:
     cluster.set_password("REDIS_STORE", new)
     try:
         assert cluster.bootstrap("redis", look=True).startswith("redis  found")
-        with pytest.raises(redis.AuthenticationError):
-            Server(HOST, cluster.nodes["redis-1"].port, (new,)).ask("AUTH", "store", new)
+        assert not signs_in(cluster.nodes["redis-1"], "store", new)
     finally:
         cluster.passwords_file.write_text(text)
 
@@ -167,18 +186,23 @@ def test_the_site_can_use_the_cluster_and_can_neither_empty_nor_change_it(cluste
     client = cluster_client(cluster, "store", cluster.password("REDIS_STORE"))
     client.set("store:key", "value", ex=60)
     assert client.get("store:key") == "value"
-    for command in ("FLUSHALL", "CONFIG GET *", "ACL LIST", "KEYS *", "DEBUG SLEEP 0", "CLUSTER RESET", "SHUTDOWN"):
-        with pytest.raises(redis.NoPermissionError):
+    for command in ("FLUSHALL", "CONFIG GET *", "ACL LIST", "KEYS *", "CLUSTER RESET", "SHUTDOWN"):
+        with pytest.raises(NoPermissionError):
             client.execute_command(*command.split(), target_nodes=RedisCluster.RANDOM)
     exporter = cluster_client(cluster, "exporter", cluster.password("REDIS_EXPORTER"))
     assert exporter.info("memory", target_nodes=RedisCluster.RANDOM)
-    with pytest.raises(redis.NoPermissionError):
+    with pytest.raises(NoPermissionError):
         exporter.get("store:key")
 
 
 def test_the_passwords_of_the_cluster_are_changed_while_it_is_used(cluster: Servers) -> None:
     cluster.bootstrap("redis")
-    old, new, old_admin, new_admin = cluster.password("REDIS_STORE"), others(), cluster.password("REDIS_ADMIN"), others()
+    old, new, old_admin, new_admin = (
+        cluster.password("REDIS_STORE"),
+        others(),
+        cluster.password("REDIS_ADMIN"),
+        others(),
+    )
     used = [old]
 
     def work() -> None:
@@ -200,9 +224,9 @@ def test_the_passwords_of_the_cluster_are_changed_while_it_is_used(cluster: Serv
         cluster.bootstrap("redis")
         site.goes_on()
     first = cluster.nodes["redis-1"]
+    assert signs_in(first, "store", new)
     for user, password in (("store", old), ("default", old_admin)):
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(HOST, first.port, username=user, password=password).ping()
+        assert not signs_in(first, user, password)
     # A server that starts again knows the new ones alone.
     replica = next(
         node for node in cluster.nodes.values() if Server(HOST, node.port, (new_admin,)).ask("ROLE")[0] != "master"
@@ -221,6 +245,11 @@ def test_the_passwords_of_the_cluster_are_changed_while_it_is_used(cluster: Serv
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with rendered_servers(tmp_path_factory.mktemp("queue"), "jobs", "sentinels") as servers:
+        for node in servers.nodes.values():
+            if node.part == "sentinel":
+                # Every 10 s otherwise: somebody would wait for it.
+                known = Server(HOST, node.port, (servers.password("JOBS_ADMIN"),))
+                known.ask("SENTINEL DEBUG", "INFO-PERIOD", 500)
         servers.bootstrap()
         yield servers
 
@@ -242,11 +271,11 @@ def test_the_site_queues_jobs_through_sentinels_and_can_do_no_more_there(queue: 
         message.ack()
         assert message.payload == {"mail": 1}
         simple.close()
-    with pytest.raises(redis.NoPermissionError):
-        master_of(queue, **{"user": "store", "password": password}).flushall()
+    with pytest.raises(NoPermissionError):
+        master_of(queue, "store", password).flushall()
     sentinel = redis.Redis(HOST, queue.nodes["sentinel-1"].port, username="store", password=password)
     for command in ("SENTINEL FAILOVER jobs", "SENTINEL REMOVE jobs", "SENTINEL SET jobs quorum 1", "SHUTDOWN"):
-        with pytest.raises(redis.NoPermissionError):
+        with pytest.raises(NoPermissionError):
             sentinel.execute_command(*command.split())
 
 
@@ -267,7 +296,9 @@ def test_jobs_that_another_server_holds_are_not_thrown_away(queue: Servers) -> N
         eventually(server.answers, "it does not start", node.log)
         server.ask("LPUSH", "mail", "a job of somebody else")
         said = queue.refusal(jobs=[*queue.addresses["jobs"], server.address])
-        assert said.startswith(f"{server.address} holds 1 keys and follows nobody, and {first.address} is the queue's master")
+        assert said.startswith(
+            f"{server.address} holds 1 keys and follows nobody, and {first.address} is the queue's master"
+        )
         assert server.ask("LLEN", "mail") == 1 and first.ask("INFO", "replication")["connected_slaves"] == 1
         # The same server where one of ours stood: the Sentinels watch another.
         said = queue.refusal(jobs=[second.address, server.address])
@@ -299,16 +330,16 @@ def test_the_passwords_of_the_queue_are_changed_while_it_is_used(queue: Servers)
         site.goes_on()
     for name in ("jobs-1", "jobs-2", "sentinel-1", "sentinel-3"):
         for user, password in (("store", old), ("default", old_admin)):
-            with pytest.raises(redis.AuthenticationError):
-                redis.Redis(HOST, queue.nodes[name].port, username=user, password=password).ping()
+            assert not signs_in(queue.nodes[name], user, password)
     # A Sentinel that starts again knows the queue, the others and the new passwords.
     sentinel = queue.nodes["sentinel-2"]
     programs.kill(sentinel)
     queue.start(sentinel)
     server = Server(HOST, sentinel.port, (new_admin,))
     eventually(server.answers, "the Sentinel does not start", sentinel.log)
-    said = queue.bootstrap()
-    assert "the Sentinels know it." in said and "changed" not in said
+    host, port = server.ask("SENTINEL GET-MASTER-ADDR-BY-NAME", "jobs")
+    assert f"{host}:{port}" in queue.addresses["jobs"] and len(server.ask("SENTINEL SENTINELS", "jobs")) == 2
+    assert old_admin not in queue.conf(sentinel).read_text()
 
 
 # ------------------------------------------------------------ the replica set
@@ -381,7 +412,7 @@ def test_a_member_that_may_not_be_taken_is_named_and_left_as_it_is(replica_set: 
         assert said == f"{address} holds 1 collections of something else: it must be empty."
         # In the last place, where the others are looked at first.
         third = replica_set.addresses["mongo"][2]
-        assert f"which has {third}" in replica_set.refusal(mongo=[*two, address])
+        assert f"{third}, which has not {address}, unlike" in replica_set.refusal(mongo=[*two, address])
         with MongoClient(address, directConnection=True) as client:
             assert "setName" not in client.admin.command("hello")
     finally:

@@ -36,7 +36,14 @@ async def managed(tmp_path: Path, valkey: Valkey) -> AsyncIterator[dict[str, str
             mongo,
             [
                 *(str(mongod()), "--port", str(mongo.port), "--bind_ip", "127.0.0.1", "--replSet", "rs0"),
-                *("--dbpath", str(mongo.folder / "data"), "--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(pair)),
+                *(
+                    "--dbpath",
+                    str(mongo.folder / "data"),
+                    "--tlsMode",
+                    "requireTLS",
+                    "--tlsCertificateKeyFile",
+                    str(pair),
+                ),
             ],
             with_parent=True,
         )

@@ -33,7 +33,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("inventory", type=Path, help="the inventory, a TOML file")
-        parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}; all that the inventory names by default")
+        parser.add_argument(
+            "parts", nargs="*", help=f"some of {', '.join(PARTS)}; all that the inventory names by default"
+        )
         parser.add_argument("--passwords", type=Path, required=True, help="the file that render_deploy was given")
         parser.add_argument("--look", action="store_true", help="say what there is and change nothing")
 
@@ -121,7 +123,9 @@ class Command(BaseCommand):
             began = time.monotonic()
             while not step():
                 if time.monotonic() - began > PATIENCE_SECONDS:
-                    raise ServerError(f"{part}: after {PATIENCE_SECONDS} s it is not so that {what}. Look at the servers' logs.")
+                    raise ServerError(
+                        f"{part}: after {PATIENCE_SECONDS} s it is not so that {what}. Look at the servers' logs."
+                    )
                 time.sleep(POLL_SECONDS)
             self._say(part, f"{what}.")
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--passwords",
             type=Path,
-            help="also write the configuration of the servers, with the passwords in this file, which is made where there is none",
+            help="also write the servers' configuration, with the passwords in this file, which is made where there is none",
         )
 
     def handle(self, *args: Any, inventory: Path, into: Path, passwords: Path | None, **options: Any) -> None:

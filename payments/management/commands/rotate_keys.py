@@ -36,4 +36,6 @@ class Command(BaseCommand):
         if settings.SECRET_KEY_FALLBACKS:
             loaded = Credential.objects.filter(version=1, stock_item__fingerprint__isnull=False)
             found = loaded.select_related("stock_item__listing").iterator(chunk_size=500)
-            self.stdout.write(f"{sum(map(stock_fingerprint_renew, found))} items of stock are now known by the present SECRET_KEY.")
+            self.stdout.write(
+                f"{sum(map(stock_fingerprint_renew, found))} items of stock are now known by the present SECRET_KEY."
+            )
