@@ -19,7 +19,7 @@ _EVERYTHING = "~* &* +@all"
 _STORE = "~* &* +@all -@admin -@dangerous +info"
 # Figures, no keys and no configuration: that one has the operator's password in it.
 _EXPORTER = (
-    "-@all +auth +hello +ping +client|setname +client|setinfo +info +latency|latest +latency|histogram +slowlog|len "
+    "-@all +auth +hello +ping +command +client|setname +client|setinfo +info +latency|latest +latency|histogram +slowlog|len "
     "+cluster|info +cluster|nodes +cluster|slots"
 )
 # What a client of Sentinels needs: https://valkey.io/topics/sentinel/ (Access Control List authentication).

@@ -182,7 +182,7 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     threads: list[threading.Thread] = []
 
     def serve(days: int, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> None:
-        file = _certificate(tmp_path, days)
+        file = loopback_certificate(tmp_path, days)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -214,7 +214,7 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         thread.join()
 
 
-def _certificate(tmp_path: Path, days: int) -> Path:
+def loopback_certificate(tmp_path: Path, days: int) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "store")])
     now = datetime.datetime.now(datetime.UTC)
