@@ -1,5 +1,6 @@
 """`manage.py bootstrap_servers` on real servers that run with what `render_deploy` wrote for them."""
 
+import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -8,17 +9,22 @@ from typing import Any, Self
 
 import pytest
 import redis
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from kombu import Connection
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+from pytest_django import Settings
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from accountsstore.doctor import examine
 from accountsstore.fleet.valkey import Server
+from accountsstore.layer import ClusterChannelLayer
+from accountsstore.redis import masters, ping
 from accountsstore.stack import programs
 from accountsstore.stack.layout import Node
 from accountsstore.stack.mongo import mongod
@@ -193,6 +199,30 @@ def test_the_site_can_use_the_cluster_and_can_neither_empty_nor_change_it(cluste
     assert exporter.info("memory", target_nodes=RedisCluster.RANDOM)
     with pytest.raises(NoPermissionError):
         exporter.get("store:key")
+
+
+async def test_every_part_of_the_site_that_speaks_to_the_cluster_may(cluster: Servers, settings: Settings) -> None:
+    await asyncio.to_thread(cluster.bootstrap, "redis")
+    nodes = ",".join(cluster.addresses["redis"])
+    settings.REDIS_URL = f"redis+cluster://store:{cluster.password('REDIS_STORE')}@{nodes}"
+
+    def work() -> None:
+        cache.set_many({"a": 1, "b": 2}, timeout=60)
+        cache.incr("a")
+        assert cache.get_many(["a", "b"]) == {"a": 2, "b": 2}
+        cache.delete_many(["a", "b"])
+        ping()
+        # As metrics and `doctor` look at it.
+        assert all(one.info("memory") for one in masters().values())
+        assert {finding.level for _name, finding in examine(["cluster", "eviction"])} == {"ok"}
+
+    await asyncio.to_thread(work)
+    layer = ClusterChannelLayer(settings.REDIS_URL, prefix="store")
+    channel = await layer.new_channel()
+    await layer.group_add("group", channel)
+    await layer.group_send("group", {"type": "hello"})
+    assert await layer.receive(channel) == {"type": "hello"}
+    await layer.flush()
 
 
 def test_the_passwords_of_the_cluster_are_changed_while_it_is_used(cluster: Servers) -> None:
