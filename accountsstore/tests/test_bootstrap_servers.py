@@ -32,6 +32,8 @@ from accountsstore.stack.valkey import PROGRAM
 from accountsstore.tests.programs import eventually
 from accountsstore.tests.rendered_servers import HOST, Servers, listens, rendered_servers
 
+pytestmark = pytest.mark.slow
+
 AS_THEY_SHOULD_BE = "users: as they should be."
 
 

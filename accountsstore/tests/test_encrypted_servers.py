@@ -18,6 +18,8 @@ from accountsstore.tests.own_valkey import Valkey, valkey  # noqa: F401  (a fixt
 from accountsstore.tests.programs import eventually, free_port, program_env, run_python
 from accountsstore.tests.test_doctor import loopback_certificate
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "managed-secret-of-the-provider"
 
 
