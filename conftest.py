@@ -45,6 +45,7 @@ TOGETHER = {
     "accountsstore/tests/test_story.py": "store",
     "accountsstore/tests/test_axe.py": "store",
     "accountsstore/tests/edge/": "edge",
+    "accountsstore/tests/test_bootstrap_servers.py": "bootstrap",
 }
 
 

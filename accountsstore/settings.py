@@ -42,6 +42,8 @@ def secret(name: str, hint: str) -> str:
 
 
 SECRET_KEY = secret("SECRET_KEY", "Set it to 50 or more random characters.")
+# What was signed with these is still believed, while the key is changed (docs/operations/secrets.md).
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG or TESTING else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -307,10 +309,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "health_check_interval": 5,
 }
 if CELERY_BROKER_URL.startswith("sentinel:"):
+    _first = urlsplit(CELERY_BROKER_URL.partition(";")[0])
     CELERY_BROKER_TRANSPORT_OPTIONS |= {
         "master_name": env.str("CELERY_SENTINEL_MASTER", default="jobs"),
         "sentinel_kwargs": {
-            "password": env.str("CELERY_SENTINEL_PASSWORD", default=urlsplit(CELERY_BROKER_URL).password or "") or None,
+            # A password of their own belongs to their default user.
+            "username": None if "CELERY_SENTINEL_PASSWORD" in env else _first.username or None,
+            "password": env.str("CELERY_SENTINEL_PASSWORD", default=_first.password or "") or None,
             "socket_timeout": 1,
             "socket_connect_timeout": 1,
         },

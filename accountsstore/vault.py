@@ -103,4 +103,13 @@ def rewrap(sealed: Sealed, *, belongs_to: str) -> Sealed:
 
 def fingerprint(plaintext: bytes, *, scope: str) -> str:
     """A keyed hash, to notice the same secret twice within `scope`. Tells nothing without SECRET_KEY."""
-    return hmac.new(settings.SECRET_KEY.encode(), scope.encode() + b"\0" + plaintext, hashlib.sha256).hexdigest()
+    return _fingerprint(settings.SECRET_KEY, plaintext, scope)
+
+
+def earlier_fingerprints(plaintext: bytes, *, scope: str) -> list[str]:
+    """What `fingerprint` gave under each key in SECRET_KEY_FALLBACKS."""
+    return [_fingerprint(key, plaintext, scope) for key in settings.SECRET_KEY_FALLBACKS]
+
+
+def _fingerprint(key: str, plaintext: bytes, scope: str) -> str:
+    return hmac.new(key.encode(), scope.encode() + b"\0" + plaintext, hashlib.sha256).hexdigest()

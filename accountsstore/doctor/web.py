@@ -32,7 +32,7 @@ def secrets() -> Iterator[Finding]:
     weak = [
         name
         for name, values in (
-            ("SECRET_KEY", [settings.SECRET_KEY]),
+            ("SECRET_KEY", [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]),
             ("CREDENTIAL_KEYS", settings.CREDENTIAL_KEYS),
             ("BACKUP_KEYS", settings.BACKUP_KEYS),
         )

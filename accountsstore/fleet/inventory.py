@@ -18,7 +18,18 @@ STORE_KEYS: dict[str, Any] = {
     "listen": list,
     "ports": dict,
 }
-SERVERS_KEYS: dict[str, Any] = {"mongo": list, "redis": list, "sentinels": list}
+SERVERS_KEYS: dict[str, Any] = {
+    "mongo": list,
+    "redis": list,
+    "jobs": list,
+    "sentinels": list,
+    "mongo_cache_gb": int,
+    "mongo_oplog_gb": int,
+    "redis_memory_mb": int,
+    "jobs_memory_mb": int,
+}
+# What a server takes unless the inventory says otherwise: MongoDB of a machine with 32 GB, a node of the cluster with 16.
+SIZES = {"mongo_cache_gb": 15, "mongo_oplog_gb": 16, "redis_memory_mb": 12_288, "jobs_memory_mb": 2_048}
 HOST_KEYS: dict[str, Any] = {
     "address": str,
     "roles": list,
@@ -39,6 +50,8 @@ NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([
 # An absolute path that needs no quotes anywhere.
 PATH = re.compile(r"/[\w./@+-]+")
 MOST_PROCESSES = 256
+# A node of a Redis Cluster speaks to the others on its port and this.
+BUS = 10_000
 
 
 class InventoryError(Exception):
@@ -71,6 +84,7 @@ class Inventory:
     ports: dict[str, int]
     hosts: tuple[Host, ...]
     servers: dict[str, list[str]]
+    sizes: dict[str, int]
 
     def having(self, role: str) -> list[Host]:
         return [host for host in self.hosts if role in host.roles]
@@ -98,7 +112,8 @@ def inventory_read(text: str) -> Inventory:
         listen=tuple(store.get("listen", ("0.0.0.0", "[::]"))),  # noqa: S104  (nginx is there for everybody)
         ports=PORTS | store.get("ports", {}),
         hosts=tuple(Host(name, **host | {"roles": tuple(host["roles"])}) for name, host in data["hosts"].items()),
-        servers=data.get("servers", {}),
+        servers={key: value for key, value in data.get("servers", {}).items() if key not in SIZES},
+        sizes={key: data.get("servers", {}).get(key, usual) for key, usual in SIZES.items()},
     )
     if faults := [fault for check in CHECKS for fault in check(inventory)]:
         raise InventoryError(faults)
@@ -157,6 +172,7 @@ def _faults_of_store(inventory: Inventory) -> Iterator[str]:
 
 
 def _faults_of_servers(inventory: Inventory) -> Iterator[str]:
+    taken: dict[str, str] = {}
     for key, addresses in inventory.servers.items():
         for address in addresses:
             name, _, port = address.rpartition(":")
@@ -164,6 +180,15 @@ def _faults_of_servers(inventory: Inventory) -> Iterator[str]:
                 yield f"{key} in [servers] has {address!r}, which is no address such as 10.0.1.11:27017."
         for address in sorted({one for one in addresses if addresses.count(one) > 1}):
             yield f"{key} in [servers] names {address} twice."
+        for address in addresses:
+            if (other := taken.setdefault(address, key)) != key:
+                yield f"{address} in [servers] is named by {other} and by {key}."
+    for address in inventory.servers.get("redis", ()):
+        if (port := address.rpartition(":")[2]).isdecimal() and int(port) + BUS > 65535:
+            yield f"redis in [servers] has {address!r}: among themselves nodes use that port and {BUS}, above 65535."
+    for key, size in inventory.sizes.items():
+        if size < 1:
+            yield f"{key} in [servers] is {size}; take 1 or more."
 
 
 def _faults_of_hosts(inventory: Inventory) -> Iterator[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from django.template import Context, Engine
 
 from accountsstore.fleet.inventory import Host, Inventory, InventoryError
+from accountsstore.fleet.passwords import Passwords
+from accountsstore.fleet.server_files import server_files
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SAID = DEPLOY / "nginx" / "said"
@@ -35,17 +37,20 @@ class Edge:
     sockets_per_address: int = 200
 
 
-def rendered(inventory: Inventory) -> dict[str, str]:
-    """Every file of the fleet: its path below the folder, and its text."""
+def rendered(inventory: Inventory, passwords: Passwords | None = None) -> dict[str, str]:
+    """Every file of the fleet: its path below the folder, and its text; of the servers only with their passwords."""
     files = {"nginx/nginx.conf": nginx_conf(inventory, Edge())}
     files |= {f"nginx/said/{path.name}": path.read_text() for path in sorted(SAID.iterdir())}
     for path in UNITS:
         files[f"systemd/{path.name}"] = _filled(f"systemd/{path.name}")
     files["secrets.env.example"] = _filled("systemd/secrets.env", **inventory.servers)
+    files["backup.env.example"] = _filled("systemd/backup.env", **inventory.servers)
     for host in inventory.hosts:
         files[f"hosts/{host.name}/units"] = "".join(f"{unit}\n" for unit in units(inventory, host))
         if {"app", "worker"} & set(host.roles):
             files[f"hosts/{host.name}/store.env"] = _filled("systemd/store.env", inventory=inventory, host=host)
+    if passwords:
+        files |= {f"servers/{path}": text for path, text in server_files(inventory, passwords).items()}
     return files
 
 
@@ -81,6 +86,8 @@ def write(files: Mapping[str, str], folder: Path) -> None:
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+            if name.startswith("servers/"):
+                path.chmod(0o600)
         if folder.exists():
             folder.replace(old)
         try:

@@ -4,12 +4,11 @@ import contextlib
 
 import redis
 
-from accountsstore.stack.configuration import render, write_private
+from accountsstore.fleet.configuration import render, write_private
+from accountsstore.fleet.redis_queue import MASTER_NAME, sentinel_problem
 from accountsstore.stack.layout import HOST, Health, Node, Stack
 from accountsstore.stack.programs import Watch
-from accountsstore.stack.valkey import PROGRAM, answers, ask, replication
-
-MASTER_NAME = "jobs"
+from accountsstore.stack.valkey import PROGRAM, answers, ask, replication, server, users
 
 
 def command(stack: Stack, node: Node) -> list[str]:
@@ -26,7 +25,7 @@ def command(stack: Stack, node: Node) -> list[str]:
         "master_port": first.port,
         "maxmemory": "64mb",
         "replicaof": "" if node == first else f"replicaof {HOST} {first.port}",
-    }
+    } | users(stack, "sentinels" if sentinel else "jobs")
     if not configuration.exists():
         write_private(configuration, render("redis/sentinel.conf" if sentinel else "redis/jobs.conf", values))
     return [PROGRAM, str(configuration), *(["--sentinel"] if sentinel else [])]
@@ -57,7 +56,7 @@ def health(stack: Stack, node: Node) -> Health:
     password = stack.passwords["jobs"]
     try:
         if is_sentinel(node):
-            return _sentinel(node, password)
+            return Health("sentinel", sentinel_problem(server(node, password)))
         found = replication(node, password)
     except redis.RedisError as error:
         return Health("", f"no answer ({type(error).__name__})")
@@ -79,16 +78,3 @@ def _only_master(stack: Stack, node: Node) -> bool:
             elif other != node and replication(other, password).role == "master":
                 return False
     return True
-
-
-def _sentinel(node: Node, password: str) -> Health:
-    master = ask(node, password, "SENTINEL MASTER", MASTER_NAME)
-    if "down" in master["flags"]:
-        problem = "the master is down"
-    elif int(master["num-slaves"]) < 1:
-        problem = "knows no replica"
-    elif int(master["num-other-sentinels"]) < 2:
-        problem = "does not know the other Sentinels"
-    else:
-        problem = ""
-    return Health("sentinel", problem)

@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from accountsstore.fleet.configuration import write_private
 from accountsstore.management.processes import can_listen
-from accountsstore.stack.configuration import write_private
 from accountsstore.stack.errors import StackError
 
 HOST = "127.0.0.1"

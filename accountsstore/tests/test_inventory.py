@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from accountsstore.fleet.inventory import InventoryError, inventory_read
+from accountsstore.fleet.passwords import passwords_read
 
 EXAMPLE = (settings.BASE_DIR / "deploy" / "inventory.example.toml").read_text()
 
@@ -54,6 +55,14 @@ def faults(old: str, new: str) -> list[str]:
         ("[hosts.app-1]", "[hosts.'../x']", "[hosts.../x] is no host name: take letters, digits and dashes."),
         ('"10.0.1.12:27017"', '"10.0.1.12"', "mongo in [servers] has '10.0.1.12', which is no address such as"),
         ('"10.0.1.12:27017"', '"10.0.1.11:27017"', "mongo in [servers] names 10.0.1.11:27017 twice."),
+        ('"10.0.1.12:27017"', '"10.0.2.11:6379"', "10.0.2.11:6379 in [servers] is named by mongo and by redis."),
+        (
+            '"10.0.2.11:6379"',
+            '"10.0.2.11:60000"',
+            "redis in [servers] has '10.0.2.11:60000': among themselves nodes use",
+        ),
+        ("mongo_oplog_gb = 16", "mongo_oplog_gb = 0", "mongo_oplog_gb in [servers] is 0; take 1 or more."),
+        ("redis_memory_mb = 12288", "redis_memory_mb = '12gb'", "redis_memory_mb in [servers] is '12gb'; it must be a"),
         ("[store]", "[store", "The inventory is not TOML: "),
     ],
 )
@@ -93,6 +102,33 @@ def test_a_fleet_is_rendered_again_and_again_to_the_same_files(inventory: Path, 
     assert "GUNICORN_CMD_ARGS=--bind 10.0.0.22:8000 --workers 4\n" in first["hosts/app-2/store.env"]
     render(inventory, folder)
     assert contents(folder) == first
+
+
+def test_the_servers_are_rendered_with_passwords_that_only_their_owner_reads(inventory: Path, tmp_path: Path) -> None:
+    folder, passwords = tmp_path / "deployed", tmp_path / "passwords.env"
+    call_command("render_deploy", str(inventory), into=folder, passwords=passwords, stdout=io.StringIO())
+    first = contents(folder)
+    assert {name.split("/")[1] for name in first if name.startswith("servers/")} == {
+        *(f"mongo-{n}" for n in (1, 2, 3)), *(f"redis-{n}" for n in range(1, 7)), "jobs-1", "jobs-2",
+        *(f"sentinel-{n}" for n in (1, 2, 3)),
+    }  # fmt: skip
+    private = [passwords, *(path for path in (folder / "servers").rglob("*") if path.is_file())]
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+    known = passwords_read(passwords)
+    assert "replicaof 10.0.3.11 6379" in first["servers/jobs-2/redis-jobs.conf"]
+    assert "replicaof" not in first["servers/jobs-1/redis-jobs.conf"]
+    # Those of the site stand there as hashes, and nowhere else at all.
+    everything = "".join(first.values())
+    for name in ("REDIS_STORE", "JOBS_STORE", "REDIS_EXPORTER"):
+        assert known[name][0] not in everything
+    # Made once.
+    call_command("render_deploy", str(inventory), into=folder, passwords=passwords, stdout=io.StringIO())
+    assert contents(folder) == first and passwords_read(passwords) == known
+
+
+def test_without_passwords_no_file_of_a_server_is_rendered(inventory: Path, tmp_path: Path) -> None:
+    render(inventory, tmp_path / "deployed")
+    assert not [name for name in contents(tmp_path / "deployed") if name.startswith("servers/")]
 
 
 def test_a_host_that_is_gone_leaves_nothing_behind(inventory: Path, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ import redis
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from accountsstore.fleet.configuration import render
+from accountsstore.fleet.errors import ServerError
 from accountsstore.management.processes import StopAsked
 from accountsstore.stack import lifecycle, mongo, programs, s3
-from accountsstore.stack.configuration import render
 from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import BUCKET, Node, Stack
 from accountsstore.stack.valkey import ask
@@ -102,7 +103,7 @@ def test_the_environment_names_only_what_was_started(tmp_path: Path) -> None:
 
 
 def test_a_value_that_would_end_its_quotes_is_refused() -> None:
-    with pytest.raises(StackError, match="folder must not have quotes"):
+    with pytest.raises(ServerError, match="folder must not have quotes"):
         render("redis/cluster.conf", {"folder": 'x"\nrequirepass ""'})
 
 

@@ -9,7 +9,7 @@ from accounts.models import User
 from accountsstore import vault
 from accountsstore.db import atomic
 from accountsstore.errors import Conflict, NotAllowed, StoreError
-from listings.credentials import clean_values, credential_fields, credential_sealed
+from listings.credentials import clean_values, credential_fields, credential_open, credential_sealed
 from listings.models import Credential, Listing, StockItem
 
 State = StockItem.State
@@ -52,16 +52,36 @@ def _stock_load(*, listing: Listing, seller: User, credentials: list[dict[str, s
     if not 0 < len(credentials) <= LOAD_LIMIT:
         raise BadStock(_("Load 1 to %(limit)d credentials at a time.") % {"limit": LOAD_LIMIT}, field="credentials")
     fields = credential_fields(listing.category)
-    items, versions = [], []
+    items, versions, earlier = [], [], []
     for values in credentials:
         clean = clean_values(fields, values)
-        fingerprint = vault.fingerprint(msgspec.json.encode(clean, order="sorted"), scope=seller.pk.hex)
-        items.append(StockItem(listing=listing, fingerprint=fingerprint))
+        plaintext = _plaintext(clean)
+        earlier += vault.earlier_fingerprints(plaintext, scope=seller.pk.hex)
+        items.append(StockItem(listing=listing, fingerprint=vault.fingerprint(plaintext, scope=seller.pk.hex)))
         versions.append(credential_sealed(stock_item=items[-1], fields=fields, values=clean))
+    # While SECRET_KEY is being changed, most are known by the key before.
+    if earlier and StockItem.objects.filter(fingerprint__in=earlier).exists():
+        raise IntegrityError
     StockItem.objects.bulk_create(items)
     Credential.objects.bulk_create(versions)
     stock_recount(listing, len(credentials))
     return len(credentials)
+
+
+def _plaintext(values: dict[str, str]) -> bytes:
+    return msgspec.json.encode(values, order="sorted")
+
+
+def stock_fingerprint_renew(credential: Credential) -> bool:
+    """Let a loaded item be known by the present SECRET_KEY. `credential` is its first version, read with item and listing.
+
+    Returns whether it was known by another one. Safe to repeat and to interrupt. Raises vault.VaultError.
+    """
+    item = credential.stock_item
+    new = vault.fingerprint(_plaintext(credential_open(credential)), scope=item.listing.seller_id.hex)
+    if item.fingerprint in (None, new):
+        return False
+    return bool(StockItem.objects.filter(pk=item.pk, fingerprint=item.fingerprint).update(fingerprint=new))
 
 
 @atomic

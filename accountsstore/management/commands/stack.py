@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accountsstore.fleet.errors import ServerError
 from accountsstore.management.processes import StopAsked
 from accountsstore.stack import lifecycle, programs
-from accountsstore.stack.errors import StackError
 from accountsstore.stack.layout import DEFAULT_PORT_BASE, PARTS, PORTS, Stack
 
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         try:
             stack = Stack.open(options["folder"] or settings.VAR_DIR / "stack", options["port_base"])
             getattr(self, f"_{action}")(stack, options)
-        except StackError as error:
+        except ServerError as error:
             raise CommandError(str(error)) from None
         except StopAsked:
             raise CommandError("Stopped as asked; what was starting has been stopped.", returncode=130) from None

@@ -1,12 +1,14 @@
-"""`manage.py rotate_keys`: wrap every data key with the newest key."""
+"""`manage.py rotate_keys`: wrap every data key with the newest key, and know stock by the newest SECRET_KEY."""
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accountsstore import vault
 from listings.credentials import credential_rewrap
 from listings.models import Credential
+from listings.services.stock import stock_fingerprint_renew
 from payments.models import PayoutMethod
 from payments.services.withdrawals import payout_method_rewrap
 
@@ -14,7 +16,8 @@ from payments.services.withdrawals import payout_method_rewrap
 class Command(BaseCommand):
     help = (
         "Wraps the data keys of credentials and payout methods with the first key in CREDENTIAL_KEYS. Put the new key "
-        "first, keep the old ones, run this, then remove the old ones. Safe to repeat and to interrupt."
+        "first, keep the old ones, run this, then remove the old ones. Where SECRET_KEY_FALLBACKS is set, loaded credentials "
+        "also become known by the present SECRET_KEY, so that each is still loaded once. Safe to repeat and to interrupt."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,3 +33,9 @@ class Command(BaseCommand):
             f"{credentials} credentials and {methods} payout methods now use key {current}. "
             "Keys that no row names any more may leave CREDENTIAL_KEYS."
         )
+        if settings.SECRET_KEY_FALLBACKS:
+            loaded = Credential.objects.filter(version=1, stock_item__fingerprint__isnull=False)
+            found = loaded.select_related("stock_item__listing").iterator(chunk_size=500)
+            self.stdout.write(
+                f"{sum(map(stock_fingerprint_renew, found))} items of stock are now known by the present SECRET_KEY."
+            )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
-from accountsstore.stack.errors import StackError
+from accountsstore.fleet.errors import ServerError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -14,11 +14,11 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 def render(template: str, values: Mapping[str, object]) -> str:
     """The text of deploy/`template` with `values` in the place of its ${names}.
 
-    Raises StackError for a value that would end the quotes it stands in, KeyError for a name without a value.
+    Raises ServerError for a value that would end the quotes it stands in, KeyError for a name without a value.
     """
     for name, value in values.items():
         if re.search(r'["\\\x00-\x1f]', str(value)):
-            raise StackError(f"{name} must not have quotes, backslashes or control characters in it: {str(value)!r}")
+            raise ServerError(f"{name} must not have quotes, backslashes or control characters in it: {str(value)!r}")
     return Template((DEPLOY / template).read_text()).substitute({name: str(value) for name, value in values.items()})
 
 
