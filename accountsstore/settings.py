@@ -127,6 +127,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accountsstore.metrics.http.MetricsMiddleware",
     "accountsstore.middleware.HealthMiddleware",
+    "accountsstore.middleware.RequestIdMiddleware",
     "accountsstore.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -522,6 +523,12 @@ try:
     ]
 except ValueError as error:
     raise ImproperlyConfigured(f"METRICS_ALLOWED_NETWORKS names a network that is none: {error}.") from None
+
+# ---------------------------------------------------------------- errors and traces (accountsstore/tracing.py)
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+# Which share of what comes in is traced.
+OTEL_TRACES_SAMPLER_ARG = env.float("OTEL_TRACES_SAMPLER_ARG", default=0.01)
 
 # ---------------------------------------------------------------- logs
 LOGGING = {
