@@ -42,6 +42,8 @@ def secret(name: str, hint: str) -> str:
 
 
 SECRET_KEY = secret("SECRET_KEY", "Set it to 50 or more random characters.")
+# Those before it, newest first: what they signed holds on while the key is changed (docs/operations/secrets.md).
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG or TESTING else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -84,6 +86,8 @@ MESSAGE_CHANGE_MINUTES = env.int("MESSAGE_CHANGE_MINUTES", default=15)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 1024 * 1024)
 # 40 Mpx: above any phone's photo sold today at full size, below what exhausts a small worker when decoded.
 UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", default=40_000_000)
+# The store's name in a corner of listing photos, of those that are sent from now on.
+LISTING_WATERMARK = env.bool("LISTING_WATERMARK", default=False)
 
 # Keys that wrap the data key of each credential: "id:base64 of 32 bytes", newest first. `manage.py rotate_keys`.
 CREDENTIAL_KEYS = env.list(
