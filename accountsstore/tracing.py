@@ -27,6 +27,9 @@ _ID = re.compile(r"[\w.:/-]{1,120}")
 # A stranger with a wrong Host causes the first; the others would report that reports do not arrive.
 _NOT_REPORTED = ("django.security.*", "opentelemetry.*", "sentry_sdk.*")
 
+# A program that ends waits this long for a collector that is away: with the drain, less than systemd gives it.
+EXPORT_SECONDS = 2
+
 # What makes spans; None where traces are off.
 _tracer: Any = None
 
@@ -67,9 +70,7 @@ def _start_errors() -> None:
                 DedupeIntegration(),
                 ExcepthookIntegration(),
             ],
-            send_default_pii=False,
             include_local_variables=False,
-            max_request_body_size="never",
             max_breadcrumbs=0,
             before_send=chosen,  # type: ignore[arg-type]
         )
@@ -93,7 +94,7 @@ def _start_traces() -> None:
         resource=Resource.create({"service.name": "accounts-store"}),
         sampler=ParentBased(TraceIdRatioBased(settings.OTEL_TRACES_SAMPLER_ARG)),
     )
-    exporter = OTLPSpanExporter(endpoint=f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces")
+    exporter = OTLPSpanExporter(f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces", timeout=EXPORT_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     _tracer = provider.get_tracer("accountsstore")
 
@@ -106,8 +107,7 @@ def chosen(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
     sent: dict[str, Any] = {name: event[name] for name in _EVENT if name in event} | {
         "transaction": served.work(),
         "user": {"id": ids.get("user_id", "")},
-        "tags": {name: ids[name] for name in ("request_id",) if name in ids}
-        | ({"server_away": away} if away else {}),
+        "tags": {name: ids[name] for name in ("request_id",) if name in ids} | ({"server_away": away} if away else {}),
         "extra": {name: value for name, value in extra.items() if _is_harmless(name, value)},
     }
     # Our own sentences are fixed; a library's may have a value in them already.

@@ -44,7 +44,10 @@ class QueryTimes(CommandListener):
         timer.observe(event.duration_micros / 1000)
         collection, operation = key
         tracing.passed(
-            f"{operation} {collection}", event.duration_micros, db_collection_name=collection, db_operation_name=operation
+            f"{operation} {collection}",
+            event.duration_micros,
+            db_collection_name=collection,
+            db_operation_name=operation,
         )
 
 

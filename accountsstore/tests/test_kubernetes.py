@@ -179,7 +179,9 @@ def test_a_program_is_killed_only_after_it_could_end_by_itself(pods: dict[str, O
     for program, pod in pods.items():
         [container] = pod["containers"]
         before = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
-        if unit := re.search(r"^TimeoutStopSec=(\d+)$", (DEPLOY / "systemd" / UNITS[program]).read_text(), re.MULTILINE):
+        if unit := re.search(
+            r"^TimeoutStopSec=(\d+)$", (DEPLOY / "systemd" / UNITS[program]).read_text(), re.MULTILINE
+        ):
             assert pod["terminationGracePeriodSeconds"] >= int(before[1]) + int(unit[1]), program
     # Nobody is sent to a pod that no longer listens.
     assert all("lifecycle" in pods[program]["containers"][0] for program in ("pages", "sockets"))
@@ -204,9 +206,13 @@ def test_no_program_may_do_more_than_it_needs(pods: dict[str, Object]) -> None:
             assert container["image"] == "registry.example/accounts-store:1"
 
 
-def test_what_serves_people_waits_for_the_database_of_its_version(objects: list[Object], pods: dict[str, Object]) -> None:
+def test_what_serves_people_waits_for_the_database_of_its_version(
+    objects: list[Object], pods: dict[str, Object]
+) -> None:
     for name in of_kind(objects, "Deployment"):
-        assert [one["command"] for one in pods[name]["initContainers"]] == [["python", "manage.py", "migrate", "--check"]]
+        assert [one["command"] for one in pods[name]["initContainers"]] == [
+            ["python", "manage.py", "migrate", "--check"]
+        ]
     assert "initContainers" not in pods["migrate"]
 
 

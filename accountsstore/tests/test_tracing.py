@@ -108,10 +108,9 @@ def started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         tracing.start()
 
     yield start
-    if tracing._tracer:
-        tracing._tracer.span_processor.shutdown()
     sentry_sdk.get_client().close(timeout=0)
-    sentry_sdk.init()
+    # Its default integrations would patch Django and Celery for all tests to come.
+    sentry_sdk.init(default_integrations=False, auto_enabling_integrations=False)
     served.begin(served.NOBODY)
 
 
@@ -121,6 +120,7 @@ def receiver(started: Callable[[int], None]) -> Iterator[Receiver]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         started(server.server_port)
         yield server
+        tracing._tracer.span_processor.shutdown()
         server.shutdown()
 
 

@@ -85,7 +85,9 @@ def test_a_watermark_is_seen_in_the_lower_right_corner_alone(ground: str, size: 
     assert top > height * 0.85
     assert (right, bottom) < (width, height)
     # Both shades, so that one of them stands out whatever the photo shows, and what is below is seen through them.
-    for shade, extreme in zip(marked.image.convert("L").crop((left, top, right, bottom)).getextrema(), (0, 255), strict=True):
+    for shade, extreme in zip(
+        marked.image.convert("L").crop((left, top, right, bottom)).getextrema(), (0, 255), strict=True
+    ):
         assert abs(shade - extreme) < 110
 
 
