@@ -1,5 +1,6 @@
 """Who: people, sellers, and the record of what staff did."""
 
+import hashlib
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -84,6 +85,11 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     @property
     def initials(self) -> str:
         return "".join(part[0] for part in self.name.replace("_", " ").replace("-", " ").split()[:2]).upper()
+
+    def get_session_auth_hash(self) -> str:
+        """What a session remembers of the password, so that it ends with it. Without SECRET_KEY in it, unlike Django's:
+        the key can then be changed, and Channels, which knows of no former keys, signs nobody out."""
+        return hashlib.sha256(b"session:" + self.password.encode()).hexdigest()
 
     def get_full_name(self) -> str:
         return self.name

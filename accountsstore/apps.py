@@ -8,6 +8,7 @@ class AccountsStoreConfig(AppConfig):
     verbose_name = _("Store")
 
     def ready(self) -> None:
-        from accountsstore import checks  # noqa: F401  (registers the system checks)
+        from accountsstore import checks, tracing  # noqa: F401  (registers the system checks)
 
+        tracing.start()
         autodiscover_modules("subscribers", "clock", "gauges")

@@ -2,10 +2,11 @@
 
 import os
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, before_task_publish, celeryd_init
+from celery.signals import beat_init, before_task_publish, celeryd_init, task_postrun, task_prerun
 
 from accountsstore.metrics import share
 
@@ -14,6 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
 app = Celery("accountsstore")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+_spans: dict[str, AbstractContextManager[None]] = {}
 
 
 @celeryd_init.connect
@@ -45,6 +48,30 @@ def _require_servers() -> None:
 
 
 @before_task_publish.connect
-def _say_when(headers: dict[str, Any], **kwargs: object) -> None:
-    """So that its age shows how long a queue makes jobs wait (gauges.py)."""
+def _say_when_and_for_whom(headers: dict[str, Any], **kwargs: object) -> None:
+    """So that its age shows how long a queue makes jobs wait (gauges.py), and the log of a job whose request it was."""
+    from accountsstore import served, tracing
+
     headers["sent_at"] = time.time()
+    headers["served"] = served.ids() | tracing.carried()
+
+
+@task_prerun.connect
+def _begin(task_id: str, task: Any, **kwargs: object) -> None:
+    from accountsstore import served, tracing
+
+    told = task.request.get("served") or {}
+    served.begin(served.Served(told.get("request_id", ""), told.get("user_id", ""), task.name))
+    _spans[task_id] = tracing.span("CONSUMER", told)
+    _spans[task_id].__enter__()
+
+
+@task_postrun.connect
+def _end(task_id: str, state: str | None = None, **kwargs: object) -> None:
+    from accountsstore import served, tracing
+
+    if state == "FAILURE":
+        tracing.failed(state)
+    if span := _spans.pop(task_id, None):
+        span.__exit__(None, None, None)
+    served.begin(served.NOBODY)

@@ -50,4 +50,12 @@ def harmful_settings(app_configs: Any, **kwargs: Any) -> list[Error | Warning]:
                 id="accountsstore.W003",
             )
         )
+    if settings.LISTING_WATERMARK and max(settings.STORE_NAME, default="ÿ") > "ÿ":
+        found.append(
+            Error(
+                "The watermark's font has no letters for STORE_NAME.",
+                hint="Set LISTING_WATERMARK=false, or write STORE_NAME in Latin letters.",
+                id="accountsstore.E003",
+            )
+        )
     return found

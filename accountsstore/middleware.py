@@ -2,6 +2,8 @@
 
 import ipaddress
 import sys
+import uuid
+import weakref
 from collections.abc import Callable
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accountsstore import health, views
+from accountsstore import health, served, tracing, views
 from accountsstore.errors import StoreError, Unavailable
 from accountsstore.faults import server_away
 
@@ -31,6 +33,22 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self.paths.get(request.path)
         return answer(request) if answer else self.get_response(request)
+
+
+class RequestIdMiddleware:
+    """Gives what is logged, reported and traced meanwhile the id of this request: nginx's, or one of our own."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = served.request_id_of(request.headers.get("X-Request-ID", "")) or uuid.uuid4().hex
+        # Not taken back: Django logs a 404 after the last middleware has returned.
+        served.begin(served.Served(request_id, request=weakref.ref(request)))
+        with tracing.span("SERVER"):
+            response = self.get_response(request)
+            tracing.answered(request, response.status_code)
+            return response
 
 
 class ClientAddressMiddleware:

@@ -86,6 +86,8 @@ MESSAGE_CHANGE_MINUTES = env.int("MESSAGE_CHANGE_MINUTES", default=15)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 1024 * 1024)
 # 40 Mpx: above any phone's photo sold today at full size, below what exhausts a small worker when decoded.
 UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", default=40_000_000)
+# The store's name in a corner of listing photos, of those that are sent from now on.
+LISTING_WATERMARK = env.bool("LISTING_WATERMARK", default=False)
 
 # Keys that wrap the data key of each credential: "id:base64 of 32 bytes", newest first. `manage.py rotate_keys`.
 CREDENTIAL_KEYS = env.list(
@@ -129,6 +131,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accountsstore.metrics.http.MetricsMiddleware",
     "accountsstore.middleware.HealthMiddleware",
+    "accountsstore.middleware.RequestIdMiddleware",
     "accountsstore.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -527,6 +530,12 @@ try:
     ]
 except ValueError as error:
     raise ImproperlyConfigured(f"METRICS_ALLOWED_NETWORKS names a network that is none: {error}.") from None
+
+# ---------------------------------------------------------------- errors and traces (accountsstore/tracing.py)
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+# Which share of what comes in is traced.
+OTEL_TRACES_SAMPLER_ARG = env.float("OTEL_TRACES_SAMPLER_ARG", default=0.01)
 
 # ---------------------------------------------------------------- logs
 LOGGING = {

@@ -19,6 +19,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 
+from accountsstore import served
 from accountsstore.events import ALL_GROUP, SessionRevoked, user_group
 from accountsstore.faults import server_away
 from accountsstore.layer import listening, message_of
@@ -338,7 +339,8 @@ class StoreConsumer(AsyncWebsocketConsumer):
                         self._say(reply)
         except Exception:
             # The edge: whatever fails below, the socket stays and the client tries again.
-            logger.exception("a frame failed", extra={"frame": type(frame).__name__})
+            with served.serving(socket_work.served_by(self.scope, frame)):
+                logger.exception("a frame failed", extra={"frame": type(frame).__name__})
             self._say(socket_work.failed(frame))
         self._let_go()
 

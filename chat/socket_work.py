@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils import translation
 
 from accounts.models import User
+from accountsstore import served, tracing
 from accountsstore.errors import StoreError
 from accountsstore.events import MessageNew, Receipt, staff_group
 from chat import frames
@@ -62,10 +63,16 @@ def _language(scope: dict[str, Any]) -> str:
         return settings.LANGUAGE_CODE
 
 
+def served_by(scope: dict[str, Any], frame: frames.AnyClientFrame) -> served.Served:
+    """Who sent the frame, for the log: the request's id is that of the handshake."""
+    sent = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return served.Served(served.request_id_of(sent), scope["user"].pk.hex, type(frame).__name__)
+
+
 def answer(scope: dict[str, Any], frame: frames.AnyClientFrame) -> list[Any]:
     """Do what the frame asks for. Returns the frames for this socket."""
     user: User = scope["user"]
-    with translation.override(_language(scope)):
+    with served.serving(served_by(scope, frame)), tracing.span("SERVER"), translation.override(_language(scope)):
         try:
             match frame:
                 case frames.MessageSend():
@@ -113,7 +120,8 @@ def answer_together(asked: Sequence[tuple[dict[str, Any], frames.MessageSend]]) 
     plain = [n for n, (_scope, frame) in enumerate(asked) if frame.confirmed or not contact_details(frame.body)]
     written: dict[int, Message | None] = {}
     if len(plain) > 1:
-        written = dict(zip(plain, messages_send([drafts[n] for n in plain]), strict=True))
+        with served.serving(served.Served(work="MessageSend")), tracing.span("SERVER"):
+            written = dict(zip(plain, messages_send([drafts[n] for n in plain]), strict=True))
     answers: list[list[Any] | Exception] = []
     for number, (scope, frame) in enumerate(asked):
         try:

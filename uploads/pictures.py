@@ -6,11 +6,12 @@ scripts and whatever else a file may carry stay behind.
 
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps
 
 from uploads.errors import BadFile
 
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 # The longer side of each variant in pixels; a smaller picture is not enlarged.
 VARIANTS = {"large": 1600, "card": 480, "thumb": 160}
 QUALITY = 82
+# Of a watermark: its height as a share of the picture's shorter side, and how much of the width it may take.
+MARK_HEIGHT, MARK_WIDTH = 1 / 16, 0.6
 # MPO is what many phones write: a JPEG with a second picture behind the first, which is dropped.
 FORMATS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _ORIENTATION = 0x0112
@@ -54,6 +57,21 @@ class Picture:
     # Of the picture as it was sent, upright.
     width: int
     height: int
+
+    def marked(self, text: str) -> Self:
+        """The same with the text in its lower right corner: half transparent, white with a dark edge, to be read on any
+        ground. The font has Latin letters."""
+        width, height = self.image.size
+        size = min(width, height) * MARK_HEIGHT
+        size *= min(1, width * MARK_WIDTH / ImageFont.load_default(size).getlength(text))
+        mark = Image.new("RGBA", self.image.size)
+        ImageDraw.Draw(mark).text(
+            (width - size, height - size), text, (255, 255, 255, 150), ImageFont.load_default(size), "rs",
+            stroke_width=size / 16, stroke_fill=(0, 0, 0, 150),
+        )  # fmt: skip
+        image = self.image.copy()
+        image.paste(mark, mask=mark)
+        return replace(self, image=image)
 
     def variants(self) -> dict[str, Variant]:
         """{"large": …, "card": …, "thumb": …}, each encoded as WebP."""

@@ -79,6 +79,8 @@ def _check(owner: User, purpose: str, upload: "File[bytes]") -> _Checked:
         raise BadFile(_("This file is empty. Choose another one."))
     or_pdf = purpose in StoredFile.PDF_TOO
     picture = pdf_read(data) if or_pdf and is_pdf(data) else picture_read(data, or_pdf=or_pdf)
+    if settings.LISTING_WATERMARK and purpose == Purpose.LISTING_IMAGE:
+        picture = picture.marked(settings.STORE_NAME)
     return _Checked(data, picture, picture.variants())
 
 

@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import Histogram
 
+from accountsstore import served
 from accountsstore.metrics import page, process
 from accountsstore.metrics.catalogue import HTTP
 
 PATH = "/metrics"
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _timers: dict[tuple[str, str, int], Histogram] = {}
 
@@ -52,10 +52,7 @@ def is_asked(request: HttpRequest) -> bool:
 
 
 def observe(request: HttpRequest, status: int, began: float) -> None:
-    """The route is the pattern of the address, whatever was asked for; all that lead nowhere, or are answered before
-    the addresses are looked at (static files, health), are one."""
-    route = "/" + request.resolver_match.route if request.resolver_match else "none"
-    key = (request.method if request.method in METHODS else "other", route, status)
+    key = served.method(request), served.route(request), status
     timer = _timers.get(key)
     if timer is None:
         timer = _timers[key] = HTTP.labels(*key)

@@ -11,6 +11,7 @@ from pymongo.monitoring import (
     ConnectionPoolListener,
 )
 
+from accountsstore import tracing
 from accountsstore.metrics.catalogue import MONGO, MONGO_FAILED, MONGO_POOL
 
 _open, _in_use = MONGO_POOL.labels("open"), MONGO_POOL.labels("in_use")
@@ -41,6 +42,13 @@ class QueryTimes(CommandListener):
         if timer is None:
             timer = self._timers[key] = MONGO.labels(*key)
         timer.observe(event.duration_micros / 1000)
+        collection, operation = key
+        tracing.passed(
+            f"{operation} {collection}",
+            event.duration_micros,
+            db_collection_name=collection,
+            db_operation_name=operation,
+        )
 
 
 class PoolSize(ConnectionPoolListener):

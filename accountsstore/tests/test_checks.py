@@ -43,6 +43,11 @@ def test_a_harmful_setting_is_found(settings: Any, name: str, value: object, exp
     assert found(settings, **{name: value}) == {expected}
 
 
+def test_a_watermark_that_the_font_cannot_write_is_found(settings: Any) -> None:
+    assert found(settings, LISTING_WATERMARK=True, STORE_NAME="Café Müller") == set()
+    assert found(settings, LISTING_WATERMARK=True, STORE_NAME="متجر") == {"accountsstore.E003"}
+
+
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "CREDENTIAL_KEYS"])
 def test_a_missing_secret_stops_the_start_with_a_sentence(missing: str, tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)}

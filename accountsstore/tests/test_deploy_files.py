@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ROOT: Path = settings.BASE_DIR
 ANALYZE = shutil.which("systemd-analyze")
 COMPOSE = shutil.which("docker-compose")
 SHELLCHECK = shutil.which("shellcheck")
+HADOLINT = Path(sys.executable).with_name("hadolint")
 # Of 100, where 100 is root without any limit.
 MOST_EXPOSED = 25
 
@@ -107,6 +109,14 @@ def test_shell_scripts_are_sound() -> None:
     command = [SHELLCHECK, "--shell", "bash", "--severity", "warning", "--exclude", "SC2034,SC2154", *map(str, scripts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_image_is_built_as_images_are() -> None:
+    done = subprocess.run(
+        [HADOLINT, "--failure-threshold", "info", "deploy/containers/Dockerfile"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
 
 
 @pytest.mark.skipif(not COMPOSE, reason="docker-compose is not installed: apt-get install docker-compose")

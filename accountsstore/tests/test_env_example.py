@@ -4,8 +4,8 @@ import re
 
 from django.conf import settings
 
-READ = re.compile(r'\b(?:env(?:\.\w+)?|secret)\(\s*"([A-Z_]+)"')
-SHOWN = re.compile(r"^(?:# )?([A-Z_]+)=", re.MULTILINE)
+READ = re.compile(r'\b(?:env(?:\.\w+)?|secret)\(\s*"([A-Z][A-Z0-9_]+)"')
+SHOWN = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 
 
 def test_every_setting_from_the_environment_is_explained_and_nothing_else_is() -> None:

@@ -4,7 +4,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from uploads.errors import BadFile
 from uploads.pdf import MAX_PAGES, is_pdf, pdf_read
@@ -72,6 +72,23 @@ def test_a_palette_with_transparency_is_drawn() -> None:
     logo.paste((200, 30, 30, 255), (0, 0, 50, 100))
     image = large(samples.encoded(logo.quantize(8), "PNG"))
     assert near(image.getpixel((90, 50)), (255, 255, 255), by=4)
+
+
+@pytest.mark.parametrize("ground", ["white", "black", (120, 120, 120)])
+@pytest.mark.parametrize("size", [(2400, 1600), (300, 900)])
+def test_a_watermark_is_seen_in_the_lower_right_corner_alone(ground: str, size: tuple[int, int]) -> None:
+    plain = picture_read(samples.encoded(Image.new("RGB", size, ground), "PNG"))
+    marked = plain.marked("Accounts Store")
+    width, height = plain.image.size
+    left, top, right, bottom = ImageChops.difference(plain.image, marked.image).getbbox() or (0, 0, 0, 0)
+    assert left > width * 0.35
+    assert top > height * 0.85
+    assert (right, bottom) < (width, height)
+    # Both shades, so that one of them stands out whatever the photo shows, and what is below is seen through them.
+    for shade, extreme in zip(
+        marked.image.convert("L").crop((left, top, right, bottom)).getextrema(), (0, 255), strict=True
+    ):
+        assert abs(shade - extreme) < 110
 
 
 def test_sixteen_bits_of_grey_keep_their_brightness() -> None:

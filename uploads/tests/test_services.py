@@ -1,5 +1,6 @@
 import datetime
 import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils import timezone, translation
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from accounts.models import User
 from accountsstore.db import atomic
@@ -385,3 +387,20 @@ def test_a_deleted_receipt_that_was_used_still_counts_and_one_that_was_not_does_
     assert unused.state == State.DELETED
     assert lookalikes(proof()) == [used]
     assert lookalikes(proof(bank="Corvo Pay")) == []
+
+
+@pytest.mark.parametrize(("purpose", "marked"), [(Purpose.LISTING_IMAGE, True), (Purpose.AVATAR, False)])
+def test_a_photo_of_a_listing_has_the_stores_name_in_its_corner_where_that_is_wanted(
+    buyer: User, settings: Any, purpose: str, marked: bool
+) -> None:
+    photo = samples.encoded(Image.new("RGB", (1200, 900), "white"))
+    found = []
+    for wanted in (False, True):
+        settings.LISTING_WATERMARK = wanted
+        row = file_store(owner=buyer, purpose=purpose, upload=samples.upload(photo))
+        found.append([default_storage.open(row.variants[name]["key"]).read() for name in row.variants])
+    for without, with_name in zip(*found, strict=True):
+        assert (without != with_name) is marked
+        corner = Image.open(io.BytesIO(with_name)).convert("L")
+        corner = corner.crop((corner.width // 2, corner.height * 4 // 5, corner.width, corner.height))
+        assert (min(corner.tobytes()) < 200) is marked
