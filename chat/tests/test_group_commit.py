@@ -152,7 +152,7 @@ def test_sockets_that_write_at_once_share_transactions_and_each_gets_its_own_ans
 
     async def play() -> list[Any]:
         group_commit = GroupCommit()
-        return await asyncio.gather(*(group_commit.answer({"user": user}, said) for user, said in asked))
+        return await asyncio.gather(*(group_commit.answer({"user": user, "headers": []}, said) for user, said in asked))
 
     answers = async_to_sync(play)()
     assert len(shared) < 8
@@ -177,7 +177,7 @@ def test_what_fails_for_one_fails_for_no_other(talks: list[Conversation], seller
         asked: list[Any] = [(seller, frame(talk, n)) for n, talk in enumerate(talks)]
         asked.insert(1, (Broken(), frame(talks[0], 50, "Write me: somebody@example.com")))
         return await asyncio.gather(
-            *(group_commit.answer({"user": user}, said) for user, said in asked), return_exceptions=True
+            *(group_commit.answer({"user": user, "headers": []}, said) for user, said in asked), return_exceptions=True
         )
 
     first, broken, *others = async_to_sync(play)()
