@@ -109,7 +109,8 @@ class Running:
             "worker": [self.jobs.pid("worker")],
             "beat": [self.jobs.pid("beat")],
             **{
-                role: [pid for node in stack.part(part) if (pid := programs.running(node))] for role, part in parts.items()
+                role: [pid for node in stack.part(part) if (pid := programs.running(node))]
+                for role, part in parts.items()
             },
             "prometheus": [self.prometheus.pid],
         }
@@ -274,7 +275,9 @@ def plan_of(arguments: list[str]) -> tuple[Path, Plan]:
     parser.add_argument("--message-seconds", type=_number(0.1, 3600, float), default=60.0)
     parser.add_argument("--listings", type=_number(100, 1_000_000, int), default=20_000, help="(LISTINGS=)")
     options = parser.parse_args(arguments)
-    if missing := [name for name in ("prometheus", "nginx") if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")]:
+    if missing := [
+        name for name in ("prometheus", "nginx") if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    ]:
         parser.error(f"{' and '.join(missing)} not installed: apt-get install {' '.join(missing)}")
     stages = [int(options.people)] if options.people else list(CLIMB)
     settle = min(SETTLE_SECONDS, options.seconds)
@@ -299,7 +302,9 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main(Stack.open(stack_folder), plan)))
     except (EdgeError, TimeoutError, RuntimeError) as error:
-        sys.exit(f"The load test did not come to its end: {str(error) or 'something took too long'}. Logs: {FOLDER / 'logs'}")
+        sys.exit(
+            f"The load test did not come to its end: {str(error) or 'something took too long'}. Logs: {FOLDER / 'logs'}"
+        )
     finally:
         # It opens accounts, and the files are of a store that is gone.
         (FOLDER / "cast.json").unlink(missing_ok=True)

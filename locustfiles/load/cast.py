@@ -75,7 +75,8 @@ def cast_new(people: int, listings: int) -> dict[str, Any]:
         "seller": [_part(user) for user in sellers],
         "staff": [_part(user) for user in staff],
         "chatter": [
-            _part(user) | {"user": user.pk.hex, "talk": talk} for user, talk in zip(chatters, _talks(chatters), strict=True)
+            _part(user) | {"user": user.pk.hex, "talk": talk}
+            for user, talk in zip(chatters, _talks(chatters), strict=True)
         ],
     }
 
@@ -125,11 +126,7 @@ def _talks(chatters: list[User]) -> list[str]:
     _insert(Conversation, talks)
     _insert(
         Participant,
-        [
-            Participant(conversation=talk, user=user)
-            for talk, pair in zip(talks, pairs, strict=True)
-            for user in pair
-        ],
+        [Participant(conversation=talk, user=user) for talk, pair in zip(talks, pairs, strict=True) for user in pair],
     )
     return [talk.pk.hex for talk in talks for _side in range(2)]
 

@@ -114,7 +114,9 @@ class Buyer(Person):
         order = self.submit("buy /checkout/", checkout, fields | {"terms": "on"}, leads_to="/orders/")
         number = order.rstrip("/").rpartition("/")[2]
         delivered = self.socket.expect(
-            lambda frame: frame["type"] == "order.changed" and (frame["number"], frame["state"]) == (number, "delivered")
+            lambda frame: (
+                frame["type"] == "order.changed" and (frame["number"], frame["state"]) == (number, "delivered")
+            )
         )
         text = self.page("order /orders/", order, has=number)
         self.part("order's chat /messages/order/", f"/messages/order/{number}/", has="data-chat=")
@@ -148,7 +150,9 @@ class Buyer(Person):
         fields = form_fields(self.page("pay in /wallet/deposit/", path, has='name="proof"'))
         files = {"proof": ("receipt.jpg", base64.b64decode(self.cast.receipt), "image/jpeg")}
         fields |= {"method": "bank", "amount": "25.00", "transfer_reference": f"LOAD-{uuid.uuid4().hex[:12]}"}
-        target = self.submit("hand in a receipt /wallet/deposit/", "/wallet/deposit/", fields, "/wallet/deposits/", files=files)
+        target = self.submit(
+            "hand in a receipt /wallet/deposit/", "/wallet/deposit/", fields, "/wallet/deposits/", files=files
+        )
         self.page("deposit /wallet/deposits/", target, has="DP-")
 
 
@@ -246,8 +250,9 @@ class Chatter(Person):
         began, tries = time.perf_counter(), 0
         while True:
             answered = self.socket.expect(
-                lambda frame: frame["type"] in ("message.ack", "error", "message.warning")
-                and frame.get("client_id") == client_id
+                lambda frame: (
+                    frame["type"] in ("message.ack", "error", "message.warning") and frame.get("client_id") == client_id
+                )
             )
             self.socket.say({"type": "message.send", "conversation": self.key, "client_id": client_id, "body": body})
             tries += 1
@@ -341,7 +346,9 @@ def search(person: Person) -> str:
     if random.random() < 0.3:
         person.look()
         sort = random.choice(["newest", "cheapest"])
-        text = person.part("sort or filter /browse/", f"/browse/?q={asked}&category=&sort={sort}", 'id="browse"', "browse")
+        text = person.part(
+            "sort or filter /browse/", f"/browse/?q={asked}&category=&sort={sort}", 'id="browse"', "browse"
+        )
     return text
 
 

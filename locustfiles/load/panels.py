@@ -85,9 +85,7 @@ def drawn(panel: dict[str, Any], began: float, ended: float, shaded: tuple[float
 
 def legend(panel: dict[str, Any]) -> list[dict[str, str]]:
     """What each line is called, and its last value."""
-    return [
-        {"name": line["name"], "last": written(line["points"][-1][1], panel["unit"])} for line in panel["lines"]
-    ]
+    return [{"name": line["name"], "last": written(line["points"][-1][1], panel["unit"])} for line in panel["lines"]]
 
 
 def written(value: float, unit: str) -> str:

@@ -205,7 +205,9 @@ class Person(FastHttpUser):
 
     def _refresh(self) -> None:
         try:
-            self.ask("header figures /live/", "GET", "/live/", '"notifications"', headers={"Accept": "application/json"})
+            self.ask(
+                "header figures /live/", "GET", "/live/", '"notifications"', headers={"Accept": "application/json"}
+            )
         except RescheduleTask:
             pass  # counted; the next event asks again
         finally:

@@ -40,7 +40,9 @@ class Prometheus:
                 "step": round(step, 3),
             }
         )
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query_range?{question}", timeout=60) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/query_range?{question}", timeout=60
+        ) as answer:
             return list(json.load(answer)["data"]["result"])
 
 

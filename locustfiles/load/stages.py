@@ -122,7 +122,8 @@ def record(stats: RequestStats, people: int, began: float, ended: float) -> dict
             if entry.num_requests or entry.num_failures
         },
         "errors": [
-            {"step": error.name, "what": str(error.error), "times": error.occurrences} for error in stats.errors.values()
+            {"step": error.name, "what": str(error.error), "times": error.occurrences}
+            for error in stats.errors.values()
         ],
     }
     step["fits"] = bool(count) and failures <= FAILED_SHARE * count and step["p95_ms"] <= P95_MS

@@ -77,7 +77,9 @@ def _of_role(role: str, samples: list[Sample], seconds: float) -> dict[str, Any]
     each = [
         {
             "pid": pid,
-            "cpu_seconds": round(process.cpu_seconds - first[pid].cpu_seconds if pid in first else process.cpu_seconds, 2),
+            "cpu_seconds": round(
+                process.cpu_seconds - first[pid].cpu_seconds if pid in first else process.cpu_seconds, 2
+            ),
             "rss_bytes": process.rss_bytes,
             "rss_growth_bytes": process.rss_bytes - first[pid].rss_bytes if pid in first else 0,
         }
