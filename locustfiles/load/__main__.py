@@ -119,7 +119,8 @@ class Running:
 async def main(stack: Stack, plan: Plan) -> int:
     print(f"      Making people and {plan.listings:,} listings…", flush=True)
     cast = FOLDER / "cast.json"
-    await _command("locustfiles.load.cast", str(cast), "--people", str(max(plan.stages)), "--listings", str(plan.listings), "--force")  # fmt: skip
+    sizes = ["--people", str(max(plan.stages)), "--listings", str(plan.listings)]
+    await _command("locustfiles.load.cast", str(cast), "--force", *sizes)
     async with _store() as store:
         with Usage(lambda: store.roots(stack) | {"generator": _generator}) as usage:
             print(f"      The store runs behind nginx. Steps: {', '.join(map(str, plan.stages))} people.", flush=True)
@@ -301,6 +302,8 @@ if __name__ == "__main__":
     _prepare()
     try:
         sys.exit(asyncio.run(main(Stack.open(stack_folder), plan)))
+    except KeyboardInterrupt:
+        sys.exit("Stopped as asked. There is no report.")
     except (EdgeError, TimeoutError, RuntimeError) as error:
         sys.exit(
             f"The load test did not come to its end: {str(error) or 'something took too long'}. Logs: {FOLDER / 'logs'}"

@@ -7,6 +7,7 @@ Run it where manage.py runs, on a store for tests: its people are invented, and 
 
 import argparse
 import base64
+import io
 import json
 import math
 import os
@@ -26,7 +27,6 @@ from allauth.account.models import EmailAddress  # noqa: E402  (the app registry
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.core.management.base import OutputWrapper  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from accountsstore.demo.drawings import receipt_picture  # noqa: E402
@@ -48,7 +48,7 @@ BATCH = 500
 
 def cast_new(people: int, listings: int) -> dict[str, Any]:
     """Enough parts for so many people, among so many listings. Adds to what the store has; repeated, it adds others."""
-    call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", verbosity=0)
+    call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", stdout=io.StringIO())
     if listings:
         _fill_the_shelves(listings)
     mark = uuid.uuid4().hex[:6]
@@ -67,7 +67,8 @@ def cast_new(people: int, listings: int) -> dict[str, Any]:
         "password": seed.PASSWORD,
         "words": [title.split() for title in _titles()],
         "for_sale": [
-            {"code": listing.code, "title": listing.title} for listing in Listing.objects.filter(code__in=codes)
+            {"code": listing.code, "title": listing.title, "path": listing.get_absolute_url()}
+            for listing in Listing.objects.filter(code__in=codes)
         ],
         "receipt": base64.b64encode(_receipt()).decode(),
         "visitor": [],
@@ -88,7 +89,7 @@ def _sellers(people: int) -> int:
 
 def _fill_the_shelves(listings: int) -> None:
     """The listings of `make bench-search`: made-up words with the frequencies of a language."""
-    bench = bench_search.Command(stdout=OutputWrapper(open(os.devnull, "w")))  # type: ignore[arg-type]  # noqa: PTH123, SIM115
+    bench = bench_search.Command(stdout=io.StringIO())
     bench.vocabulary = bench_search.Vocabulary(random.Random(7))
     bench.fill(listings)
 

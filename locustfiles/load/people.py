@@ -1,7 +1,7 @@
 """Who plays: the file that `python -m locustfiles.load.cast` writes on the store, read on each host that generates load.
 
     {"password": …, "words": [[words of a title], …], "receipt": base64 of a JPEG,
-     "for_sale": [{"code", "title", "secret"}, …],
+     "for_sale": [{"code", "title", "path"}, …],
      "visitor": [], "buyer": [{"email", "session"}, …], "seller": […], "staff": […],
      "chatter": [{"email", "session", "user", "talk"}, …]}          two and two of them in one conversation
 

@@ -12,7 +12,7 @@ import time
 from argparse import Namespace
 from http.cookiejar import Cookie
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -25,6 +25,8 @@ from locustfiles.load.store_socket import Frame, StoreSocket
 from locustfiles.pages import form_fields
 
 TOKEN = re.compile(r'X-CSRFToken": "([^"]+)"|name="csrfmiddlewaretoken" value="([^"]+)"')
+# The script of a page that holds a socket: each of somebody signed in, and the queues of the staff desk.
+SOCKET = "js/socket"
 STATIC = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 TITLE = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 # Between two pages of a journey people look; between two journeys their tab stands open (Person.rest).
@@ -97,7 +99,8 @@ class Person(FastHttpUser):
             self.sign_in()
         elif self.me:
             self._set_cookie("sessionid", self.me["session"])
-        self.page("home /", "/", has='id="main"')
+        # The page of somebody signed in says who they are, for its scripts.
+        self.page("home /", "/", has='name="store-user"' if self.me else 'id="main"')
 
     def journey(self) -> None:
         raise NotImplementedError
@@ -125,10 +128,10 @@ class Person(FastHttpUser):
             self._live.kill()
         self.socket.close()
 
-    def give_up(self) -> NoReturn:
-        """End the journey; the step that failed is counted already."""
+    def over(self) -> RescheduleTask:
+        """What ends the journey when it is raised. The step that failed is counted already."""
         self._pause = self.options.page_seconds * random.random()
-        raise RescheduleTask
+        return RescheduleTask()
 
     # ------------------------------------------------------------ asking
 
@@ -140,7 +143,7 @@ class Person(FastHttpUser):
             self.token = found[1] or found[2]
         if self.role == "visitor" and not self.has_come and self.options.static:
             self._load_files(text)
-        if self.me:
+        if SOCKET in text:
             self.socket.open()
         return text
 
@@ -156,26 +159,26 @@ class Person(FastHttpUser):
         with self.client.request(method, path, name=step, headers=headers, catch_response=True, **more) as answer:
             text = answer.text or ""
             if answer.status_code != status:
-                answer.failure(f"answered {answer.status_code or answer.error!r}"[:200])
+                answer.failure(_instead(answer))
             elif has not in text and has not in html.unescape(text):
                 heading = TITLE.search(text)
                 answer.failure(f"is another page: {heading[1].strip()[:60] if heading else text[:60]!r}")
             else:
                 answer.success()
                 return text
-        self.give_up()
+        raise self.over()
 
     def submit(self, step: str, path: str, fields: dict[str, str], leads_to: str, **more: Any) -> str:
         """Send a form as a browser does; where the answer leads, which must begin with `leads_to`."""
         headers = self.headers | {"Referer": self.headers["Origin"] + self.here}
         data: dict[str, str] = {"csrfmiddlewaretoken": self.token} | fields
         with self.client.post(path, data, name=step, headers=headers, catch_response=True, **more) as answer:
-            target = answer.headers.get("location", "") if answer.headers else ""
+            target = _target(answer)
             if answer.status_code == 302 and target.startswith(leads_to):
                 answer.success()
-                return str(target)
-            answer.failure(f"answered {answer.status_code or answer.error!r}, leads to {target or 'nothing'}"[:200])
-        self.give_up()
+                return target
+            answer.failure(_instead(answer))
+        raise self.over()
 
     def change(self, step: str, path: str, has: str) -> str:
         """A form that HTMX sends."""
@@ -236,6 +239,20 @@ class Person(FastHttpUser):
         self.client.cookiejar.set_cookie(
             Cookie(0, name, value, None, False, domain, False, False, "/", True, secure, None, False, None, None, {})
         )
+
+
+def _target(answer: Any) -> str:
+    """Where an answer leads; nothing for any other."""
+    return str(answer.headers.get("location", "")) if answer.headers else ""
+
+
+def _instead(answer: Any) -> str:
+    """What came in the place of the page, for the report."""
+    if not answer.status_code:
+        return repr(answer.error)[:200]
+    heading = TITLE.search(answer.text or "")
+    said = _target(answer) or (heading[1].strip() if heading else "")
+    return f"answered {answer.status_code} {said}"[:200]
 
 
 @functools.cache

@@ -34,7 +34,10 @@ class StoreSocket:
         report: Callable[[str, float, str], None],
         heard: Callable[[Frame], None],
     ) -> None:
-        self._url, self._headers, self._cookie, self._context = url, headers, cookie, context
+        self._url, self._cookie, self._context = url, cookie, context
+        # The library adds the origin by itself.
+        self._origin = headers["Origin"]
+        self._headers = {name: value for name, value in headers.items() if name != "Origin"}
         self._report, self._heard = report, heard
         self._socket: websocket.WebSocket | None = None
         self._waiting: list[tuple[Callable[[Frame], bool], AsyncResult]] = []
@@ -98,13 +101,13 @@ class StoreSocket:
                 timeout=ANSWER_SECONDS,
                 header=self._headers,
                 cookie=self._cookie(),
-                origin=self._headers["Origin"],
-                suppress_origin=False,
+                origin=self._origin,
                 sslopt={"context": self._context} if self._context else {},
                 skip_utf8_validation=True,
                 enable_multithread=True,
             )
-            frame = json.loads(self._socket.recv())
+            kind, data = self._socket.recv_data()
+            frame = json.loads(data) if kind == websocket.ABNF.OPCODE_TEXT else {"type": f"close {_code(data)}"}
             if frame["type"] != "welcome":
                 error = f"the first frame is {frame['type']}"
         except (OSError, ValueError, websocket.WebSocketException) as problem:
@@ -133,7 +136,7 @@ class StoreSocket:
             except (OSError, websocket.WebSocketException):
                 return NO_CODE
             if kind == websocket.ABNF.OPCODE_CLOSE:
-                return int.from_bytes(data[:2], "big") or NO_CODE
+                return _code(data)
             if answer_by:
                 answer_by = 0.0
                 self._socket.settimeout(PING_SECONDS)
@@ -154,3 +157,8 @@ class StoreSocket:
                 socket.close(timeout=0)
             except (OSError, websocket.WebSocketException):
                 pass
+
+
+def _code(data: bytes) -> int:
+    """Of a frame that closes."""
+    return int.from_bytes(data[:2], "big") or NO_CODE

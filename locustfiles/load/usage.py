@@ -64,12 +64,11 @@ class Usage:
             raise ValueError("the processes were not looked at in this time")
         first, last = samples[0], samples[-1]
         seconds = last.at - first.at
-        found = {
+        return {
             "busy_cores": round((last.busy_seconds - first.busy_seconds) / seconds, 3),
             "seconds": round(seconds, 1),
             "roles": {role: _of_role(role, samples, seconds) for role in last.roles},
         }
-        return found
 
 
 def _of_role(role: str, samples: list[Sample], seconds: float) -> dict[str, Any]:
