@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import django
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "var" / "load"
 # Production's own settings: what is measured is what is deployed. What it writes lies beside the report, and goes with it.
@@ -292,12 +294,14 @@ def _prepare() -> None:
         path.unlink()
     for name in ("store", "logs", "prometheus", "store-cache"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
-    for command in (["migrate", "--no-input", "-v0"], ["collectstatic", "--no-input", "-v0"]):
+    for command in (["migrate", "--no-input", "--skip-checks", "-v0"], ["collectstatic", "--no-input", "-v0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
     stack_folder, plan = plan_of(sys.argv[1:])
+    # Its templates draw nginx's configuration and the report.
+    django.setup()
     FOLDER.mkdir(parents=True, exist_ok=True)
     _prepare()
     try:

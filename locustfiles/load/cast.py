@@ -48,9 +48,9 @@ BATCH = 500
 
 def cast_new(people: int, listings: int) -> dict[str, Any]:
     """Enough parts for so many people, among so many listings. Adds to what the store has; repeated, it adds others."""
-    call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", stdout=io.StringIO())
     if listings:
         _fill_the_shelves(listings)
+    call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", stdout=io.StringIO())
     mark = uuid.uuid4().hex[:6]
     # Everybody's password is the same; hashing it is slow by design, so once is enough.
     password = make_password(seed.PASSWORD)

@@ -26,6 +26,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import django
 from django.template import Context, Engine
 
 from locustfiles.load.panels import drawn, legend, written
@@ -140,6 +141,7 @@ def write(folder: Path, run: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
+    django.setup()
     folder = Path(*sys.argv[1:2])
     try:
         write(folder, json.loads((folder / "run.json").read_text()))
