@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from accountsstore.tests.programs import run_python
+from accountsstore.tests.programs import PATIENCE_SECONDS, run_python
 from accountsstore.tests.running_store import RunningStore
 from locustfiles.load import report
 from locustfiles.load.panels import written
@@ -18,13 +18,14 @@ from locustfiles.load.panels import written
 # A run of `make load PEOPLE=…` as it was recorded, without most of its dashboard.
 RECORDED = Path(__file__).with_name("load_run.json")
 LOCUST = ["-m", "locust", "--headless", "--only-summary", "-f"]
-# What cannot be missing after some seconds, whatever people happened to choose.
-STEPS = {
+# The run ends when each of these was done once.
+STEPS = [
     "home /", "search /browse/?q=", "listing /listing/", "checkout /checkout/", "buy /checkout/", "order /orders/",
-    "order's chat /messages/order/", "reveal /orders/reveal/", "accept /orders/accept/", "header figures /live/",
-    "sign in /account/login/", "conversation /messages/…/", "desk of staff /admin/", "socket opens",
-    "message is acknowledged", "message reaches the other",
-}  # fmt: skip
+    "order's chat /messages/order/", "deliver /orders/deliver/", "order changes /orders/live/", "reveal /orders/reveal/",
+    "accept /orders/accept/", "header figures /live/", "hand in a receipt /wallet/deposit/", "sign in /account/login/",
+    "approve a deposit /admin/", "conversation /messages/…/", "socket opens", "message is acknowledged",
+    "message reaches the other",
+]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -35,17 +36,18 @@ def test_the_people_of_the_load_test_play_in_a_running_store_and_nothing_fails(
     made = run_python("-m", "locustfiles.load.cast", str(cast), "--people", "20", env=store.env)
     assert made.returncode == 0, made.stdout + made.stderr
     assert cast.stat().st_mode & 0o077 == 0
+    files = "locustfiles/load/journeys.py,accountsstore/tests/locust_until.py"
     pace = [
         "--users",
-        "20",
+        "14",
         "--spawn-rate",
         "20",
-        "--run-time",
-        "8s",
         "--page-seconds",
         "0.5",
         "--message-seconds",
         "1",
+        "--deposit-share",
+        "0.5",
     ]
     options = [
         "--host",
@@ -54,15 +56,17 @@ def test_the_people_of_the_load_test_play_in_a_running_store_and_nothing_fails(
         str(cast),
         "--no-static",
         "--stop-timeout",
-        "30",
+        "60",
         "--json-file",
         str(seen),
     ]
-    done = run_python(*LOCUST, "locustfiles/load/journeys.py", *pace, *options, env=store.env)
+    # The time is only a backstop.
+    backstop = ["--run-time", f"{PATIENCE_SECONDS - 90}s"]
+    done = run_python(*LOCUST, files, *pace, *options, *backstop, env=store.env | {"UNTIL": json.dumps(STEPS)})
     assert done.returncode == 0, done.stdout + done.stderr
     entries = json.loads(seen.with_suffix(".json").read_text())
     assert {entry["name"]: entry["num_failures"] for entry in entries if entry["num_failures"]} == {}
-    assert STEPS - {entry["name"] for entry in entries} == set()
+    assert set(STEPS) - {entry["name"] for entry in entries} == set()
     assert "Invariants 1 to 7 hold" in store.manage("verify_ledger")
 
 

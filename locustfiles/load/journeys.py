@@ -37,7 +37,7 @@ REVEAL = re.compile(r'data-reveal="([^"]+)"')
 LIVE = re.compile(r'hx-get="(/orders/[^"]+/live/\?seen=[^"]*)"')
 TEXT_FIELD = re.compile(r'<input[^>]*type="text"[^>]*name="([^"]+)"')
 DEPOSIT = re.compile(r'href="(/admin/payments/deposit/[^/"]+/change/)')
-FAVOURITE, DEPOSIT_SHARE = 0.3, 0.1
+FAVOURITE = 0.3
 # A seller who hears of an order hands over within so long; a buyer's tab waits for it, then for another day.
 DELIVERY_SECONDS = (3.0, 15.0)
 WAIT_SECONDS = 60.0
@@ -53,6 +53,7 @@ def _options(parser: Any) -> None:
     group.add_argument("--cast", default="var/load/cast.json", help="who plays (python -m locustfiles.load.cast)")
     group.add_argument("--page-seconds", type=float, default=120.0, help="each person opens a page in so long")
     group.add_argument("--message-seconds", type=float, default=60.0, help="who chats says something in so long")
+    group.add_argument("--deposit-share", type=float, default=0.1, help="of the buyers pay in before they search")
     group.add_argument("--ca", default="", help="the certificate to trust, where the store has one of its own")
     group.add_argument("--workers", type=int, default=1, help="processes that generate load together")
     group.add_argument("--no-static", dest="static", action="store_false", help="nobody loads static files")
@@ -92,7 +93,7 @@ class Buyer(Person):
     role, weight, pages = "buyer", 6, 8
 
     def journey(self) -> None:
-        if random.random() < DEPOSIT_SHARE:
+        if random.random() < self.options.deposit_share:
             self._pay_in()
             self.look()
         results = search(self)
