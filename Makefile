@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets rehearse-release
+.PHONY: help run test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets load rehearse-release
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,9 @@ bench-chat: ## Load a conversation of a million messages and time its pages and 
 
 bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk)
 	@deploy/local/bench_sockets
+
+load: ## Find how many people a store on this machine carries and what gives way; writes var/load/report.html (PEOPLE=100 plays so many)
+	@deploy/local/load
 
 rehearse-release: ## Replace two app hosts behind nginx, one after the other, while people use the store; print what they noticed (PEOPLE=100)
 	@deploy/local/rehearse_release

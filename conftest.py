@@ -44,6 +44,7 @@ TOGETHER = {
     "accountsstore/tests/demo/": "demo",
     "accountsstore/tests/test_story.py": "store",
     "accountsstore/tests/test_axe.py": "store",
+    "accountsstore/tests/test_load.py::test_the_people": "store",
     "accountsstore/tests/edge/": "edge",
     "accountsstore/tests/test_bootstrap_servers.py": "bootstrap",
 }

@@ -14,7 +14,8 @@ class Loader(cached.Loader):
         key = self.cache_key(template_name, skip)
         known = self.get_template_cache.get(key)
         if known is not None and not _is_current(known):
-            del self.get_template_cache[key]
+            # Another request may have forgotten it in this moment.
+            self.get_template_cache.pop(key, None)
         template = super().get_template(template_name, skip)
         if not hasattr(template, "changed_at"):
             template.changed_at = _changed_at(template)  # type: ignore[attr-defined]  # our own mark

@@ -37,3 +37,19 @@ def test_a_template_that_was_missing_is_found_when_it_is_there(engine: Engine, t
         engine.get_template("new.html")
     write(tmp_path / "new.html", "here", 1)
     assert engine.render_to_string("new.html") == "here"
+
+
+def test_a_changed_template_that_another_request_forgets_in_the_same_moment_is_compiled_anew(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "page.html", "before", 1)
+    assert engine.render_to_string("page.html") == "before"
+    write(tmp_path / "page.html", "after", 2)
+    [loader] = engine.template_loaders
+
+    def overtaken(known: object) -> bool:
+        loader.get_template_cache.clear()
+        return False
+
+    monkeypatch.setattr("accountsstore.template_loader._is_current", overtaken)
+    assert engine.render_to_string("page.html") == "after"

@@ -156,6 +156,11 @@ def test_an_old_or_short_address_leads_to_the_present_one(client: Client) -> Non
         assert client.get(address).headers["Location"] == listing.get_absolute_url()
 
 
+def test_a_listing_with_an_arabic_title_opens_at_its_address(client: Client) -> None:
+    listing = ListingFactory(title="بطاقة سوق المدينة")
+    assert listing.title in text(client.get(listing.get_absolute_url()))
+
+
 def test_what_sellers_write_is_never_run(client: Client) -> None:
     listing = ListingFactory(title=f"Knight {SCRIPT}", description=f"{SCRIPT} {SCRIPT}", attributes={"game": SCRIPT})
     Review.objects.create(

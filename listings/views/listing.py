@@ -1,5 +1,7 @@
 """One listing: its page, keeping it, and reporting it."""
 
+from urllib.parse import unquote
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -42,7 +44,8 @@ def detail(request: HttpRequest, code: str, slug: str = "") -> HttpResponse:
     listing = _visible(request, code)
     if listing.state in (State.REMOVED, State.REJECTED) and not _is_insider(request, listing):
         return render(request, "listings/gone.html", {"listing": listing}, status=410)
-    if request.path != listing.get_absolute_url():
+    # Decoded, as the path is: else a title that is not Latin would be sent to itself for ever.
+    if request.path != unquote(listing.get_absolute_url()):
         return redirect(listing.get_absolute_url(), permanent=False)
     category, fields = listing.category, attribute_fields(listing.category)
     context = {

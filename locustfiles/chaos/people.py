@@ -3,7 +3,6 @@ outbox until it is acknowledged, a lost socket is opened anew.
 """
 
 import asyncio
-import html
 import itertools
 import random
 import re
@@ -16,6 +15,7 @@ import aiohttp
 
 from locustfiles.chaos.journal import Journal
 from locustfiles.chaos.seed import METHOD, PASSWORD, email
+from locustfiles.pages import CONVERSATION, form_fields
 
 R = TypeVar("R")
 
@@ -24,8 +24,6 @@ PATIENCE_SECONDS = 20
 ACK_SECONDS = 10
 # Between two tries and between two deeds of one person.
 RETRY_SECONDS, PAUSE_SECONDS = 0.5, 1.0
-FORM_FIELD = re.compile(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"')
-CONVERSATION = re.compile(r'data-chat="([0-9a-f]{32})"')
 
 _numbers = itertools.count(1)
 
@@ -162,11 +160,6 @@ class Person:
             else:
                 await self.sign_in()
             await asyncio.sleep(PAUSE_SECONDS * random.random())
-
-
-def form_fields(page: str) -> dict[str, str]:
-    """{name: value} of the page's inputs that carry a value: what a browser would send back."""
-    return {name: html.unescape(value) for name, value in FORM_FIELD.findall(page)}
 
 
 async def _frame(socket: aiohttp.ClientWebSocketResponse, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -27,10 +27,10 @@ def seed() -> list[str]:
     call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", verbosity=0)
     # Everybody's password is the same; hashing it is slow by design, so once is enough.
     password = make_password(PASSWORD)
-    staff = _person("staff-1", password, is_staff=True, is_superuser=True)
+    staff = person_new("staff-1", password, is_staff=True, is_superuser=True)
     for number in range(BUYERS):
-        _pay_in(_person(buyer(number), password), staff)
-    return [code for number in range(SELLERS) for code in _offer(_seller(number, password, staff))]
+        _pay_in(person_new(buyer(number), password), staff)
+    return [code for number in range(SELLERS) for code in offer(seller_new(seller(number), password, staff))]
 
 
 def buyer(number: int) -> str:
@@ -45,7 +45,7 @@ def email(username: str) -> str:
     return f"{username}@mailbox.example"
 
 
-def _person(username: str, password: str, **fields: bool) -> User:
+def person_new(username: str, password: str, **fields: bool) -> User:
     user = user_add(email=email(username), username=username, password=None, **fields)
     user.password = password
     user.save(update_fields=["password"])
@@ -53,8 +53,8 @@ def _person(username: str, password: str, **fields: bool) -> User:
     return user
 
 
-def _seller(number: int, password: str, staff: User) -> User:
-    user = _person(seller(number), password)
+def seller_new(username: str, password: str, staff: User) -> User:
+    user = person_new(username, password)
     seller_application_approve(
         application=seller_apply(user=user, legal_name="Chaos Ltd", country="Egypt", sells="What survives a crash."),
         staff=staff,
@@ -79,8 +79,8 @@ def _pay_in(user: User, staff: User) -> None:
     deposit_approve(deposit=deposit, staff=staff)
 
 
-def _offer(user: User) -> list[str]:
-    """One listing delivered from stock and one by hand."""
+def offer(user: User, pieces: int = PIECES) -> list[str]:
+    """The codes of one listing delivered from stock and one by hand, on sale."""
     category, _made = Category.objects.get_or_create(slug="survivors", defaults={"name_en": "Survivors"})
     codes = []
     for delivery in (Listing.Delivery.STOCK, Listing.Delivery.MANUAL):
@@ -94,11 +94,11 @@ def _offer(user: User) -> list[str]:
             delivery=delivery,
         )
         if delivery == Listing.Delivery.STOCK:
-            credentials = [{"credential": f"login {n} of {user.username}"} for n in range(PIECES)]
-            for begin in range(0, PIECES, LOAD_LIMIT):
+            credentials = [{"credential": f"login {n} of {user.username}"} for n in range(pieces)]
+            for begin in range(0, pieces, LOAD_LIMIT):
                 stock_load(listing=listing, seller=user, credentials=credentials[begin : begin + LOAD_LIMIT])
         else:
-            stock_add_manual(listing=listing, seller=user, count=PIECES)
+            stock_add_manual(listing=listing, seller=user, count=pieces)
         listing.refresh_from_db()
         listing_publish(listing=listing, seller=user)
         codes.append(listing.code)

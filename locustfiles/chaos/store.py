@@ -37,6 +37,9 @@ class Processes:
         await asyncio.gather(*self._keepers, return_exceptions=True)
         await asyncio.gather(*(self._stop(process) for process in self._running.values()))
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
     def kill(self, name: str) -> None:
         """As when the machine dies: nothing is said to anybody. Celery's children go with their parent."""
         os.killpg(self._running[name].pid, signal.SIGKILL)

@@ -60,7 +60,7 @@ class AppHost:
         self._commands = [gunicorn, *([*serve, "--port", str(port)] for port in sockets)]
         self._env = os.environ | {
             "GUNICORN_CMD_ARGS": f"--bind {host.address}:{pages} --workers {host.page_processes} --log-level warning",
-            "ALLOWED_HOSTS": NAME,
+            "ALLOWED_HOSTS": ",".join(inventory.names),
             "HTTPS": "true",
             "BEHIND_PROXY": "true",
         }
@@ -79,6 +79,11 @@ class AppHost:
             for port in self.ports:
                 while not await _answers(http, f"http://{self.host.address}:{port}/api/health/live"):
                     await asyncio.sleep(0.1)
+
+    @property
+    def pids(self) -> list[int]:
+        """gunicorn's first, then each of those for sockets."""
+        return [process.pid for process in self._running]
 
     async def stop(self) -> None:
         """As systemd does: SIGTERM, and SIGKILL to what is left long after."""

@@ -19,7 +19,6 @@ import resource
 import sys
 import time
 import uuid
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +128,11 @@ class Steady:
 def prepare(people: int) -> tuple[list[str], list[uuid.UUID], list[str]]:
     """Rows for so many people: (cookies, their ids, the conversation of each pair)."""
     from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
     from accounts.models import User
     from chat.models import Conversation, Participant
+    from locustfiles.sessions import session_new
 
-    store = import_module(settings.SESSION_ENGINE).SessionStore
     mark = uuid.uuid4().hex[:8]
     users: list[User] = []
     for first in range(0, people, BATCH):
@@ -154,13 +152,7 @@ def prepare(people: int) -> tuple[list[str], list[uuid.UUID], list[str]]:
         Conversation.objects.bulk_create(talks[first : first + BATCH])
     for first in range(0, people, BATCH):
         Participant.objects.bulk_create(places[first : first + BATCH])
-    cookies = []
-    for user in users:
-        session = store()
-        session[SESSION_KEY], session[BACKEND_SESSION_KEY] = user.pk.hex, settings.AUTHENTICATION_BACKENDS[0]
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session.create()
-        cookies.append(f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
+    cookies = [f"{settings.SESSION_COOKIE_NAME}={session_new(user)}" for user in users]
     return cookies, [user.pk for user in users], [talk.pk.hex for talk in talks]
 
 

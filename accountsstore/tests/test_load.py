@@ -1,0 +1,152 @@
+"""`make load`: its people play in a store that runs, and its report says what a run saw. Locust brings gevent, which must not
+come under other tests: it runs in a process of its own."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from accountsstore.tests.programs import PATIENCE_SECONDS, run_python
+from accountsstore.tests.running_store import RunningStore
+from locustfiles.load import report
+from locustfiles.load.panels import written
+
+# A run of `make load PEOPLE=…` as it was recorded, without most of its dashboard.
+RECORDED = Path(__file__).with_name("load_run.json")
+LOCUST = ["-m", "locust", "--headless", "--only-summary", "-f"]
+# The run ends when each of these was done once.
+STEPS = [
+    "home /", "search /browse/?q=", "listing /listing/", "checkout /checkout/", "buy /checkout/", "order /orders/",
+    "order's chat /messages/order/", "deliver /orders/deliver/", "order changes /orders/live/", "reveal /orders/reveal/",
+    "accept /orders/accept/", "header figures /live/", "hand in a receipt /wallet/deposit/", "sign in /account/login/",
+    "approve a deposit /admin/", "conversation /messages/…/", "socket opens", "message is acknowledged",
+    "message reaches the other",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_people_of_the_load_test_play_in_a_running_store_and_nothing_fails(
+    store: RunningStore, tmp_path: Path
+) -> None:
+    cast, seen = tmp_path / "cast.json", tmp_path / "seen"
+    made = run_python("-m", "locustfiles.load.cast", str(cast), "--people", "20", env=store.env)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert cast.stat().st_mode & 0o077 == 0
+    files = "locustfiles/load/journeys.py,accountsstore/tests/locust_until.py"
+    pace = [
+        "--users",
+        "14",
+        "--spawn-rate",
+        "20",
+        "--page-seconds",
+        "0.5",
+        "--message-seconds",
+        "1",
+        "--deposit-share",
+        "0.5",
+    ]
+    options = [
+        "--host",
+        store.url,
+        "--cast",
+        str(cast),
+        "--no-static",
+        "--stop-timeout",
+        "60",
+        "--json-file",
+        str(seen),
+    ]
+    # The time is only a backstop.
+    backstop = ["--run-time", f"{PATIENCE_SECONDS - 90}s"]
+    done = run_python(*LOCUST, files, *pace, *options, *backstop, env=store.env | {"UNTIL": json.dumps(STEPS)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    entries = json.loads(seen.with_suffix(".json").read_text())
+    assert {entry["name"]: entry["num_failures"] for entry in entries if entry["num_failures"]} == {}
+    assert set(STEPS) - {entry["name"] for entry in entries} == set()
+    assert "Invariants 1 to 7 hold" in store.manage("verify_ledger")
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    return json.loads(RECORDED.read_text())
+
+
+def test_the_report_of_a_run_is_one_file_with_every_step_and_every_panel(run: dict[str, Any], tmp_path: Path) -> None:
+    report.write(tmp_path, run)
+    text, found = (tmp_path / "report.html").read_text(), json.loads((tmp_path / "report.json").read_text())
+    assert f"<h1>{found['users']} people fit on this machine</h1>" in text
+    for name in [*found["routes"], *(report.ROLES[role] for role in found["cpu_seconds"])]:
+        assert name in text.replace("&#x27;", "'")
+    drawn = [panel for panel in run["panels"] if panel["lines"]]
+    assert text.count('role="img"') == len(drawn) > 2
+    assert not re.search(r'(src|href)="', text)
+    # What the module says a program finds there is there, and nothing is left out.
+    told = set(re.findall(r"\b[a-z]+[0-9]*(?:_[a-z]+)*\b", report.__doc__ or ""))
+    assert set(found) <= told
+    json.loads((tmp_path / "run.json").read_text())
+
+
+def test_the_report_names_what_gave_way(run: dict[str, Any]) -> None:
+    [step] = run["steps"]
+    assert f"no limit was met: p95 {step['p95_ms']:.0f} ms" in report.limit(report.summary(run))
+    fuller = step | {"people": 2 * step["people"], "p95_ms": 1234, "fits": False, "began": step["ended"]}
+    fuller["usage"] = step["usage"] | {"busy_cores": float(run["cores"])}
+    run["steps"].append(fuller)
+    found = report.summary(run)
+    assert found["users"] == step["people"]
+    said = report.limit(found)
+    assert f"With {fuller['people']} people the pages' p95 was 1234 ms, and the machine's" in said
+    assert "cores were the limit" in said
+    assert f"<h1>{step['people']} people fit" in report.report_html(run)
+    run["steps"] = [fuller]
+    assert "do not fit on this machine" in report.report_html(run)
+
+
+def test_what_a_page_said_is_text_in_the_report(run: dict[str, Any]) -> None:
+    run["steps"][0]["errors"] = [{"step": "home /", "what": "<script>alert(1)</script>", "times": 1}]
+    assert "<script>" not in report.report_html(run)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "ms", "0 ms"),
+        (1500, "ms", "1.5 s"),
+        (0.5, "percentunit", "50 %"),
+        (2.5e8, "bytes", "250 MB"),
+        (12, "short", "12"),
+    ],
+)
+def test_a_value_of_a_panel_is_written_with_its_unit(value: float, unit: str, text: str) -> None:
+    assert written(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["-m", "locustfiles.load", "--people", "many"], "'many' is no number from 20 to 20000"),
+        (["-m", "locustfiles.load", "--people", "3"], "'3' is no number from 20 to 20000"),
+        ([*LOCUST, "locustfiles/load/journeys.py", "--cast", "/nowhere"], "/nowhere cannot be read as a cast"),
+        (
+            [*LOCUST, "locustfiles/load/stages.py,locustfiles/load/journeys.py", "--stages", "100,lots"],
+            "--stages is '100,lots'; it is numbers of people, such as 100,200,400.",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_sentence(command: list[str], sentence: str) -> None:
+    done = run_python(*command, env=dict(os.environ))
+    assert done.returncode != 0
+    assert sentence in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_serves_people_gets_no_invented_ones_unasked(tmp_path: Path) -> None:
+    env = os.environ | {"DEBUG": "false", "SECRET_KEY": "s" * 50, "CREDENTIAL_KEYS": ",".join(settings.CREDENTIAL_KEYS)}
+    done = run_python("-m", "locustfiles.load.cast", str(tmp_path / "cast.json"), env=env)
+    assert done.returncode != 0
+    assert "This is a production store" in done.stderr
+    assert not (tmp_path / "cast.json").exists()
