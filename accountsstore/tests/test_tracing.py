@@ -1,5 +1,6 @@
 """What leaves the store for Sentry and for an OpenTelemetry collector, as a receiver gets it; and what the log says."""
 
+import datetime
 import gzip
 import json
 import logging
@@ -21,11 +22,13 @@ from django.test import Client
 from django.urls import path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
 from pytest_django import Settings
 
 from accounts.models import User
 from accountsstore import logs, served, tracing
 from accountsstore.celery import app
+from accountsstore.mongo.listeners import QueryTimes
 from accountsstore.servers import queue_client
 from accountsstore.tasks import mail_send
 from accountsstore.urls import urlpatterns as store_urls
@@ -256,6 +259,22 @@ async def test_a_frame_that_fails_is_reported_without_a_word_of_it(
     assert PRIVATE[2].encode() not in b"".join(receiver.envelopes)
     [span] = [one for one in receiver.spans() if one.name == "MessageSend"]
     assert attributes(span)["error.type"] == "ValueError"
+
+
+def test_a_command_to_mongodb_is_a_span_within_without_what_was_asked(receiver: Receiver) -> None:
+    listener = QueryTimes()
+    command = {"find": "accounts_user", "filter": {"email": PRIVATE[0]}, "$db": "store"}
+    with served.serving(served.Served(work="page")), tracing.span("SERVER"):
+        listener.started(CommandStartedEvent(command, "store", 7, ("127.0.0.1", 27017), None))
+        done = datetime.timedelta(milliseconds=3)
+        listener.succeeded(CommandSucceededEvent(done, {"cursor": PRIVATE[2]}, "find", 7, ("127.0.0.1", 27017), None))
+    spans = {span.name: span for span in receiver.spans()}
+    find = spans["find accounts_user"]
+    assert find.parent_span_id == spans["page"].span_id
+    assert find.end_time_unix_nano - find.start_time_unix_nano == 3_000_000
+    assert attributes(find) == {"db.collection.name": "accounts_user", "db.operation.name": "find"}
+    for private in PRIVATE:
+        assert private.encode() not in b"".join(receiver.traces)
 
 
 def test_a_stranger_does_not_decide_what_is_traced(
