@@ -39,7 +39,7 @@ class Member:
     @contextlib.contextmanager
     def client(self, **options: Any) -> Iterator[MongoClient[Document]]:
         """A connection to this one, whatever its role. Raises PyMongoError once it is used."""
-        limits = {"serverSelectionTimeoutMS": 1000, "connectTimeoutMS": 1000, "socketTimeoutMS": 30_000}
+        limits: dict[str, Any] = {"serverSelectionTimeoutMS": 1000, "connectTimeoutMS": 1000, "socketTimeoutMS": 30_000}
         with MongoClient(self.address, directConnection=True, **limits, **options) as client:
             yield client
 

@@ -71,8 +71,9 @@ def _named(inventory: Inventory, part: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _valkey(part: str, host: str, port: str, passwords: Passwords) -> dict[str, object]:
-    return {
+    values: dict[str, object] = {
         "bind": f"{host} 127.0.0.1" if host != "127.0.0.1" else host,
         "port": port,
         "password": passwords["REDIS_ADMIN" if part == "redis" else "JOBS_ADMIN"][0],
-    } | {f"user_{user}": rules for user, rules in rights(part, passwords).items()}
+    }
+    return values | {f"user_{user}": rules for user, rules in rights(part, passwords).items()}
