@@ -15,6 +15,8 @@ from accountsstore.tests.programs import PATIENCE_SECONDS, run_python
 from accountsstore.tests.running_store import RunningStore
 from locustfiles.load import report
 from locustfiles.load.panels import written
+from locustfiles.load.people import Cast
+from locustfiles.load.plan import plan_of, stages_of
 
 # A run of `make load PEOPLE=…` as it was recorded, without most of its dashboard.
 RECORDED = Path(__file__).with_name("load_run.json")
@@ -139,22 +141,47 @@ def test_a_value_of_a_panel_is_written_with_its_unit(value: float, unit: str, te
     assert written(value, unit) == text
 
 
-@pytest.mark.parametrize(
-    ("command", "sentence"),
-    [
-        (["-m", "locustfiles.load", "--people", "many"], "'many' is no number from 20 to 20000"),
-        (["-m", "locustfiles.load", "--people", "3"], "'3' is no number from 20 to 20000"),
-        ([*LOCUST, "locustfiles/load/journeys.py", "--cast", "/nowhere"], "/nowhere cannot be read as a cast"),
-        (
-            [*LOCUST, "locustfiles/load/stages.py,locustfiles/load/journeys.py", "--stages", "100,lots"],
-            "--stages is '100,lots'; it is numbers of people, such as 100,200,400.",
-        ),
-    ],
-)
-def test_what_cannot_be_done_is_refused_in_a_sentence(command: list[str], sentence: str) -> None:
-    done = run_python(*command, env=dict(os.environ))
+@pytest.mark.parametrize("people", ["many", "3", "1000000", "-5", "1.5"])
+def test_a_number_of_people_that_cannot_be_is_refused_in_a_sentence(
+    people: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        plan_of(["--stack", "folder", f"--people={people}"])
+    assert f"{people!r} is no number from 20 to 20000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "100,lots", "100,,200", "-1", "0"])
+def test_steps_that_are_none_are_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="it is numbers of people, such as 100,200,400"):
+        stages_of(text)
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"words": []}'])
+def test_a_file_that_is_no_cast_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None:
+    (tmp_path / "cast.json").write_text(text)
+    with pytest.raises(ValueError, match=r"cast.json cannot be read as a cast .* Write one on the store"):
+        Cast(tmp_path / "cast.json")
+
+
+def test_no_two_processes_play_the_same_people_and_a_pair_stays_together(tmp_path: Path) -> None:
+    file = tmp_path / "cast.json"
+    people = {"buyer": [{"n": n} for n in range(6)], "chatter": [{"n": n} for n in range(8)], "visitor": []}
+    file.write_text(json.dumps({"words": [], "for_sale": [], "password": "", "receipt": "", **people}))
+    casts = [Cast(file, process, 2) for process in range(2)]
+    buyers = [[cast.part("buyer")["n"] for _ in range(3)] for cast in casts]
+    assert sorted(buyers[0] + buyers[1]) == [0, 1, 2, 3, 4, 5]
+    chatters = [[cast.part("chatter")["n"] for _ in range(4)] for cast in casts]
+    assert sorted(chatters[0] + chatters[1]) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert all(pair[0] // 2 == pair[1] // 2 for each in chatters for pair in (each[:2], each[2:]))
+    assert casts[0].part("visitor") == {}
+    addresses = {cast.address() for cast in casts for _ in range(600)}
+    assert len(addresses) == 1200
+
+
+def test_locust_does_not_begin_with_what_it_cannot_read() -> None:
+    done = run_python(*LOCUST, "locustfiles/load/journeys.py", "--cast", "/nowhere", env=dict(os.environ))
     assert done.returncode != 0
-    assert sentence in done.stdout + done.stderr
+    assert "/nowhere cannot be read as a cast" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -4,7 +4,6 @@ The store on the servers of production behind nginx, people who are played by Lo
 that reads the store, and a report of all of it in var/load/: report.html, report.json.
 """
 
-import argparse
 import asyncio
 import contextlib
 import datetime
@@ -15,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +41,11 @@ from accountsstore.tests.programs import free_port  # noqa: E402
 from locustfiles.chaos.store import Processes  # noqa: E402
 from locustfiles.load import report  # noqa: E402
 from locustfiles.load.panels import recorded  # noqa: E402
+from locustfiles.load.plan import ARRIVALS, Plan, plan_of  # noqa: E402
 from locustfiles.load.prometheus import Prometheus, prometheus  # noqa: E402
 from locustfiles.load.usage import Usage  # noqa: E402
 from locustfiles.release.hosts import AppHost, running  # noqa: E402
 
-# What is tried where PEOPLE is not given: doubled until it does not fit.
-CLIMB = (200, 400, 800, 1600, 3200)
-ARRIVALS, SETTLE_SECONDS, MEASURE_SECONDS = 40, 30, 30
-MOST_PEOPLE = 20_000
-# Beyond what the steps take by themselves: a machine so busy that nobody can come.
-SPARE_SECONDS = 180
 NAME = "localhost"
 INVENTORY = """
 [store]
@@ -72,22 +66,6 @@ LIMITS = (
     "TLS, cookies and CSRF tokens are as in a browser. One in ten signs in by the form, the others come with the session of "
     "another day. Wallets were filled by a posting of the ledger; who pays in during the run hands in a receipt."
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    stages: list[int]
-    settle: int
-    measure: int
-    page_seconds: float
-    message_seconds: float
-    listings: int
-
-    @property
-    def seconds(self) -> float:
-        """After so long it has not come to its end. A step halfway back may follow the others."""
-        steps = [*self.stages, self.stages[-1]]
-        return sum(2 * people / ARRIVALS + self.settle + self.measure for people in steps) + SPARE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -256,40 +234,6 @@ def _memory_gb() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
-def _number(least: float, most: float, kind: Callable[[str], float]) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
-        return value
-
-    return read
-
-
-def plan_of(arguments: list[str]) -> tuple[Path, Plan]:
-    """The folder of the stack, and what to do. Ends the program with a sentence for what cannot be done."""
-    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
-    parser.add_argument("--stack", type=Path, default=FOLDER / "stack")
-    people = _number(20, MOST_PEOPLE, int)
-    parser.add_argument("--people", type=people, help="so many, instead of the most that fit (PEOPLE=)")
-    parser.add_argument("--seconds", type=_number(5, 3600, int), default=MEASURE_SECONDS, help="of a step (SECONDS=)")
-    parser.add_argument("--page-seconds", type=_number(0.1, 3600, float), default=120.0)
-    parser.add_argument("--message-seconds", type=_number(0.1, 3600, float), default=60.0)
-    parser.add_argument("--listings", type=_number(100, 1_000_000, int), default=20_000, help="(LISTINGS=)")
-    options = parser.parse_args(arguments)
-    if missing := [
-        name for name in ("prometheus", "nginx") if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    ]:
-        parser.error(f"{' and '.join(missing)} not installed: apt-get install {' '.join(missing)}")
-    stages = [int(options.people)] if options.people else list(CLIMB)
-    settle = min(SETTLE_SECONDS, options.seconds)
-    plan = Plan(stages, settle, options.seconds, options.page_seconds, options.message_seconds, options.listings)
-    return options.stack, plan
-
-
 def _prepare() -> None:
     """An empty folder, the database's tables, the static files."""
     for path in (*FOLDER.glob("*.json"), *FOLDER.glob("report.*")):
@@ -301,13 +245,13 @@ def _prepare() -> None:
 
 
 if __name__ == "__main__":
-    stack_folder, plan = plan_of(sys.argv[1:])
+    plan = plan_of(sys.argv[1:])
     # Its templates draw nginx's configuration and the report.
     django.setup()
     FOLDER.mkdir(parents=True, exist_ok=True)
     _prepare()
     try:
-        sys.exit(asyncio.run(main(Stack.open(stack_folder), plan)))
+        sys.exit(asyncio.run(main(Stack.open(plan.stack), plan)))
     except KeyboardInterrupt:
         sys.exit("Stopped as asked. There is no report.")
     except (EdgeError, TimeoutError, RuntimeError) as error:

@@ -19,7 +19,7 @@ report.json, of the step with the most people that fitted (of the only one, wher
     steps                   every step: {people, began, ended, fits, requests_per_second, messages_per_second, failures,
                             p50_ms, p95_ms, p99_ms, routes, errors, usage: {busy_cores, seconds, roles: {role: …}}}
     errors                  [{step, what, times}] of all steps
-    page_seconds message_seconds listings books limits    how it was run, and what `verify_ledger` said afterwards
+    date machine page_seconds message_seconds listings books limits    how it was run, and what `verify_ledger` said afterwards
 """
 
 import json
