@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,9 @@ async def main(stack: Stack, plan: Plan) -> int:
     async with _store() as store:
         with Usage(lambda: store.roots(stack) | {"generator": _generator}) as usage:
             print(f"      The store runs behind nginx. Steps: {', '.join(map(str, plan.stages))} people.", flush=True)
+            began = time.time()
             steps = await _play(plan, cast, store.inventory)
-        began, ended = steps[0]["began"], steps[-1]["ended"]
+        ended = steps[-1]["ended"]
         for step in steps:
             step["usage"] = usage.between(step["began"], step["ended"])
         run = {
@@ -118,6 +120,7 @@ async def main(stack: Stack, plan: Plan) -> int:
             "message_seconds": plan.message_seconds,
             "listings": f"{plan.listings:,}",
             "limits": LIMITS,
+            "recorded": [began, ended],
             "panels": await asyncio.to_thread(recorded, store.prometheus, began, ended),
         }
     run["books"] = await _books()

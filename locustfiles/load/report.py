@@ -19,6 +19,7 @@ report.json, of the step with the most people that fitted (of the only one, wher
     steps                   every step: {people, began, ended, fits, requests_per_second, messages_per_second, failures,
                             p50_ms, p95_ms, p99_ms, routes, errors, usage: {busy_cores, seconds, roles: {role: …}}}
     errors                  [{step, what, times}] of all steps
+    recorded                [from, to]: the time that the dashboard shows, as `began` and `ended` in seconds since 1970
     date machine page_seconds message_seconds listings books limits    how it was run, and what `verify_ledger` said afterwards
 """
 
@@ -100,7 +101,7 @@ def limit(found: dict[str, Any]) -> str:
 
 def report_html(run: dict[str, Any]) -> str:
     found = summary(run)
-    began, ended = found["steps"][0]["began"], found["steps"][-1]["ended"]
+    began, ended = found["recorded"]
     panels = [
         {
             "row": panel["row"],
