@@ -160,7 +160,7 @@ def picture(page: Path, file: Path) -> None:
         sheet.goto(page.resolve().as_uri())
         box = sheet.locator("#dashboard").bounding_box()
         assert box
-        clip = {"x": 0, "y": box["y"], "width": PICTURE_WIDTH, "height": min(box["height"], 0.72 * PICTURE_WIDTH)}
+        clip = {"x": 0, "y": box["y"], "width": PICTURE_WIDTH, "height": min(box["height"], 0.6 * PICTURE_WIDTH)}
         sheet.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
         browser.close()
 
