@@ -4,7 +4,6 @@ The store on the servers of production behind nginx, people who are played by Lo
 that reads the store, and a report of all of it in var/load/: report.html, report.json.
 """
 
-import argparse
 import asyncio
 import contextlib
 import datetime
@@ -15,7 +14,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,11 @@ from accountsstore.tests.programs import free_port  # noqa: E402
 from locustfiles.chaos.store import Processes  # noqa: E402
 from locustfiles.load import report  # noqa: E402
 from locustfiles.load.panels import recorded  # noqa: E402
+from locustfiles.load.plan import ARRIVALS, Plan, plan_of  # noqa: E402
 from locustfiles.load.prometheus import Prometheus, prometheus  # noqa: E402
 from locustfiles.load.usage import Usage  # noqa: E402
 from locustfiles.release.hosts import AppHost, running  # noqa: E402
 
-# What is tried where PEOPLE is not given: doubled until it does not fit.
-CLIMB = (200, 400, 800, 1600, 3200)
-ARRIVALS, SETTLE_SECONDS, MEASURE_SECONDS = 40, 30, 30
-MOST_PEOPLE = 20_000
-# Beyond what the steps take by themselves: a machine so busy that nobody can come.
-SPARE_SECONDS = 180
 NAME = "localhost"
 INVENTORY = """
 [store]
@@ -72,22 +67,6 @@ LIMITS = (
     "TLS, cookies and CSRF tokens are as in a browser. One in ten signs in by the form, the others come with the session of "
     "another day. Wallets were filled by a posting of the ledger; who pays in during the run hands in a receipt."
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    stages: list[int]
-    settle: int
-    measure: int
-    page_seconds: float
-    message_seconds: float
-    listings: int
-
-    @property
-    def seconds(self) -> float:
-        """After so long it has not come to its end. A step halfway back may follow the others."""
-        steps = [*self.stages, self.stages[-1]]
-        return sum(2 * people / ARRIVALS + self.settle + self.measure for people in steps) + SPARE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -126,8 +105,9 @@ async def main(stack: Stack, plan: Plan) -> int:
     async with _store() as store:
         with Usage(lambda: store.roots(stack) | {"generator": _generator}) as usage:
             print(f"      The store runs behind nginx. Steps: {', '.join(map(str, plan.stages))} people.", flush=True)
+            began = time.time()
             steps = await _play(plan, cast, store.inventory)
-        began, ended = steps[0]["began"], steps[-1]["ended"]
+        ended = steps[-1]["ended"]
         for step in steps:
             step["usage"] = usage.between(step["began"], step["ended"])
         run = {
@@ -140,6 +120,7 @@ async def main(stack: Stack, plan: Plan) -> int:
             "message_seconds": plan.message_seconds,
             "listings": f"{plan.listings:,}",
             "limits": LIMITS,
+            "recorded": [began, ended],
             "panels": await asyncio.to_thread(recorded, store.prometheus, began, ended),
         }
     run["books"] = await _books()
@@ -152,7 +133,9 @@ async def main(stack: Stack, plan: Plan) -> int:
 @contextlib.asynccontextmanager
 async def _store() -> AsyncIterator[Running]:
     ports = {name: free_port() for name in ("http", "https", "pages", "sockets")}
-    inventory = inventory_read(INVENTORY.format(name=NAME, folder=FOLDER, **ports))
+    edge_folder = FOLDER / "edge"
+    edge_folder.mkdir()
+    inventory = inventory_read(INVENTORY.format(name=NAME, folder=edge_folder, **ports))
     certificate_write(inventory.names, Path(inventory.certificate), Path(inventory.certificate_key))
     logs = FOLDER / "logs"
     logs.mkdir()
@@ -163,7 +146,7 @@ async def _store() -> AsyncIterator[Running]:
         "beat": [*celery, "beat", "--loglevel", "WARNING"],
     }  # fmt: skip
     async with running(inventory, logs) as [host], Processes(jobs, dict(os.environ), logs) as worker:
-        with local_edge(FOLDER, inventory, local_settings(FOLDER)) as edge:
+        with local_edge(edge_folder, inventory, local_settings(edge_folder)) as edge:
             target = f"127.0.0.1:{ports['pages']}"
             with prometheus(FOLDER / "prometheus", free_port(), target) as watcher:
                 yield Running(inventory, host, worker, edge, watcher)
@@ -234,7 +217,7 @@ def _sockets(watcher: Prometheus, steps: list[dict[str, Any]]) -> int:
 
 async def _books() -> str:
     """What `verify_ledger` says of the money of all that."""
-    return " ".join((await _command("manage.py", "verify_ledger")).split())
+    return " ".join((await _command("manage.py", "verify_ledger", "--skip-checks")).split())
 
 
 async def _command(*words: str) -> str:
@@ -254,58 +237,24 @@ def _memory_gb() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
-def _number(least: float, most: float, kind: Callable[[str], float]) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
-        return value
-
-    return read
-
-
-def plan_of(arguments: list[str]) -> tuple[Path, Plan]:
-    """The folder of the stack, and what to do. Ends the program with a sentence for what cannot be done."""
-    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
-    parser.add_argument("--stack", type=Path, default=FOLDER / "stack")
-    people = _number(20, MOST_PEOPLE, int)
-    parser.add_argument("--people", type=people, help="so many, instead of the most that fit (PEOPLE=)")
-    parser.add_argument("--seconds", type=_number(5, 3600, int), default=MEASURE_SECONDS, help="of a step (SECONDS=)")
-    parser.add_argument("--page-seconds", type=_number(0.1, 3600, float), default=120.0)
-    parser.add_argument("--message-seconds", type=_number(0.1, 3600, float), default=60.0)
-    parser.add_argument("--listings", type=_number(100, 1_000_000, int), default=20_000, help="(LISTINGS=)")
-    options = parser.parse_args(arguments)
-    if missing := [
-        name for name in ("prometheus", "nginx") if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    ]:
-        parser.error(f"{' and '.join(missing)} not installed: apt-get install {' '.join(missing)}")
-    stages = [int(options.people)] if options.people else list(CLIMB)
-    settle = min(SETTLE_SECONDS, options.seconds)
-    plan = Plan(stages, settle, options.seconds, options.page_seconds, options.message_seconds, options.listings)
-    return options.stack, plan
-
-
 def _prepare() -> None:
     """An empty folder, the database's tables, the static files."""
     for path in (*FOLDER.glob("*.json"), *FOLDER.glob("report.*")):
         path.unlink()
-    for name in ("store", "logs", "prometheus", "store-cache"):
+    for name in ("store", "logs", "prometheus", "edge"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
     for command in (["migrate", "--no-input", "--skip-checks", "-v0"], ["collectstatic", "--no-input", "-v0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
-    stack_folder, plan = plan_of(sys.argv[1:])
+    plan = plan_of(sys.argv[1:])
     # Its templates draw nginx's configuration and the report.
     django.setup()
     FOLDER.mkdir(parents=True, exist_ok=True)
     _prepare()
     try:
-        sys.exit(asyncio.run(main(Stack.open(stack_folder), plan)))
+        sys.exit(asyncio.run(main(Stack.open(plan.stack), plan)))
     except KeyboardInterrupt:
         sys.exit("Stopped as asked. There is no report.")
     except (EdgeError, TimeoutError, RuntimeError) as error:

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file for people, one JSON file for programs.
 
-    .venv/bin/python -m locustfiles.load.report var/load          draws report.html again from what was recorded there
+    .venv/bin/python -m locustfiles.load.report var/load            draws report.html again from what was recorded there
+    .venv/bin/python -m locustfiles.load.report var/load load.png   and makes a picture of its dashboard
 
 report.json, of the step with the most people that fitted (of the only one, where none did):
 
@@ -14,14 +15,17 @@ report.json, of the step with the most people that fitted (of the only one, wher
                             mongo, redis, queue, prometheus, generator (Locust itself)
     rss_growth_bytes        {role: of those processes that lived through the whole step}
     busy_cores cores        what the whole machine computed, and what it has
+    people_per_generator_core   how many of these people one core of Locust's plays
     steps                   every step: {people, began, ended, fits, requests_per_second, messages_per_second, failures,
                             p50_ms, p95_ms, p99_ms, routes, errors, usage: {busy_cores, seconds, roles: {role: …}}}
     errors                  [{step, what, times}] of all steps
-    page_seconds message_seconds listings books limits    how it was run, and what `verify_ledger` said afterwards
+    recorded                [from, to]: the time that the dashboard shows, as `began` and `ended` in seconds since 1970
+    date machine page_seconds message_seconds listings books limits    how it was run, and what `verify_ledger` said afterwards
 """
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,7 @@ from django.template import Context, Engine
 
 from locustfiles.load.panels import drawn, legend, written
 
+PICTURE_WIDTH = 1240
 TEMPLATE = Path(__file__).with_name("report.html")
 ROLES = {
     "nginx": "nginx",
@@ -46,6 +51,8 @@ ROLES = {
 }
 # A machine that computes so much of the time has no more to give.
 BUSY_SHARE = 0.9
+# What the system itself does besides is less.
+OTHERS_SHARE = 0.15
 
 
 def summary(run: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +69,7 @@ def summary(run: dict[str, Any]) -> dict[str, Any]:
             for key in ("cpu_seconds", "rss_bytes", "rss_growth_bytes")
         },
         "busy_cores": usage["busy_cores"],
+        "people_per_generator_core": round(step["people"] / max(usage["roles"]["generator"]["cores"], 0.001)),
         "errors": [error for one in steps for error in one["errors"]],
         **{key: run[key] for key in run if key != "panels"},
     }
@@ -85,12 +93,15 @@ def limit(found: dict[str, Any]) -> str:
         why = f"the machine's {cores} cores were the limit: {busy:.2f} of them were busy"
     else:
         why = f"{busy:.2f} of the machine's {cores} cores were busy"
-    return f"{said}, and {why}, most with {busiest}."
+    others = busy - sum(figures["cores"] for _role, figures in roles)
+    if others > OTHERS_SHARE * cores:
+        why += f" ({others:.2f} of them with other programs than these: measure again while they rest)"
+    return f"{said}, and {why}. Most had {busiest}."
 
 
 def report_html(run: dict[str, Any]) -> str:
     found = summary(run)
-    began, ended = found["steps"][0]["began"], found["steps"][-1]["ended"]
+    began, ended = found["recorded"]
     panels = [
         {
             "row": panel["row"],
@@ -139,11 +150,28 @@ def write(folder: Path, run: dict[str, Any]) -> None:
     (folder / "report.html").write_text(report_html(run))
 
 
+def picture(page: Path, file: Path) -> None:
+    """The top of the dashboard, as Chromium shows it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        sheet = browser.new_page(viewport={"width": PICTURE_WIDTH, "height": PICTURE_WIDTH}, color_scheme="light")
+        sheet.goto(page.resolve().as_uri())
+        box = sheet.locator("#dashboard").bounding_box()
+        assert box
+        clip = {"x": 0, "y": box["y"], "width": PICTURE_WIDTH, "height": min(box["height"], 0.6 * PICTURE_WIDTH)}
+        sheet.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
+        browser.close()
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
     django.setup()
-    folder = Path(*sys.argv[1:2])
+    folder, pictures = Path(*sys.argv[1:2]), sys.argv[2:3]
     try:
         write(folder, json.loads((folder / "run.json").read_text()))
     except (OSError, ValueError) as error:
         sys.exit(f"There is no run to report in {folder}: {error}. Make one: make load")
+    for file in pictures:
+        picture(folder / "report.html", Path(file))

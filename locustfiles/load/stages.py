@@ -17,6 +17,8 @@ from locust import LoadTestShape, events
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry
 
+from locustfiles.load.plan import stages_of
+
 P95_MS, FAILED_SHARE = 500, 0.01
 # The shapes of the source design. One process plays some hundreds of people, so these take hosts: docs/operations/load-test.md.
 SHAPES = (10_000, 50_000, 100_000, 200_000)
@@ -40,14 +42,6 @@ def _read_the_stages(environment: Environment, **more: Any) -> None:
         stages_of(environment.parsed_options.stages if environment.parsed_options else "")
     except ValueError as error:
         sys.exit(str(error))
-
-
-def stages_of(text: str) -> list[int]:
-    """Raises ValueError, in a sentence."""
-    stages = [int(one) if one.strip().isdecimal() else 0 for one in text.split(",")]
-    if not all(stages):
-        raise ValueError(f"--stages is {text!r}; it is numbers of people, such as 100,200,400.")
-    return stages
 
 
 class Stages(LoadTestShape):
