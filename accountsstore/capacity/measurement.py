@@ -109,7 +109,9 @@ def from_load_report(report: dict[str, Any]) -> Measurement:
         if min(seconds, users, requests, messages, sockets) <= 0:
             raise ValueError
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
-        raise CapacityError("This report of make load has no users, seconds, rates or cpu_seconds to reckon with.") from None
+        raise CapacityError(
+            "This report of make load has no users, seconds, rates or cpu_seconds to reckon with."
+        ) from None
     costs: dict[str, dict[str, float]] = {operation: {} for operation in OPERATIONS}
     costs["message"] = {"sockets": cpu["sockets"] / messages}
     costs["page"] = {role: cpu[role] / requests for role in ROLES if role != "sockets"}
