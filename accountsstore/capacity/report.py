@@ -36,7 +36,7 @@ def assumptions(measured: Measurement, given: set[str]) -> dict[str, str]:
 def _measured(measured: Measurement) -> Iterator[str]:
     yield f"Measured by {measured.by} on {measured.host}, {measured.taken_at}"
     if measured.database == "sqlite":
-        yield "  The database's figures are SQLite's: MongoDB costs otherwise. Measure with DATABASE_URL on MongoDB before you buy."
+        yield "  The database's figures are SQLite's: MongoDB costs otherwise. Measure on MongoDB before you buy."
     yield f"  {'µs CPU of one':<14}" + "".join(f"{role:>10}" for role in ROLES) + f"{'Redis commands':>17}"
     for operation in OPERATIONS:
         row = "".join(f"{measured.cost_us(operation, role):>10,.0f}" for role in ROLES)

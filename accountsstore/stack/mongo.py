@@ -21,8 +21,8 @@ ADMIN = "stack-admin"
 # Codes of https://www.mongodb.com/docs/v6.0/reference/error-codes/
 UNAUTHORIZED, AUTHENTICATION_FAILED, ALREADY_INITIALIZED, NOT_YET_INITIALIZED = 13, 18, 23, 94
 ROLE_EXISTS, USER_EXISTS = 51002, 51003
-# The databases that pytest-django makes, one for each process of xdist.
-TEST_DATABASES = [f"test_{DATABASE}", *(f"test_{DATABASE}_gw{n}" for n in range(16))]
+# The databases that pytest-django makes, one for each process of xdist, and the one of `manage.py capacity`.
+TEST_DATABASES = [f"test_{DATABASE}", *(f"test_{DATABASE}_gw{n}" for n in range(16)), f"{DATABASE}_capacity"]
 
 
 def command(stack: Stack, node: Node) -> list[str]:

@@ -22,15 +22,15 @@ WALLET_MINOR = 10_000_000
 METHOD = "bank"
 
 
-def seed() -> list[str]:
-    """Make the people and their goods. Returns the codes of the listings on sale."""
+def seed(buyers: int = BUYERS, sellers: int = SELLERS, pieces: int = PIECES) -> list[str]:
+    """Make the people and their goods. Returns the codes of the listings on sale, the one from stock before its twin by hand."""
     call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", verbosity=0)
     # Everybody's password is the same; hashing it is slow by design, so once is enough.
     password = make_password(PASSWORD)
     staff = _person("staff-1", password, is_staff=True, is_superuser=True)
-    for number in range(BUYERS):
+    for number in range(buyers):
         _pay_in(_person(buyer(number), password), staff)
-    return [code for number in range(SELLERS) for code in _offer(_seller(number, password, staff))]
+    return [code for number in range(sellers) for code in _offer(_seller(number, password, staff), pieces)]
 
 
 def buyer(number: int) -> str:
@@ -79,7 +79,7 @@ def _pay_in(user: User, staff: User) -> None:
     deposit_approve(deposit=deposit, staff=staff)
 
 
-def _offer(user: User) -> list[str]:
+def _offer(user: User, pieces: int) -> list[str]:
     """One listing delivered from stock and one by hand."""
     category, _made = Category.objects.get_or_create(slug="survivors", defaults={"name_en": "Survivors"})
     codes = []
@@ -94,11 +94,11 @@ def _offer(user: User) -> list[str]:
             delivery=delivery,
         )
         if delivery == Listing.Delivery.STOCK:
-            credentials = [{"credential": f"login {n} of {user.username}"} for n in range(PIECES)]
-            for begin in range(0, PIECES, LOAD_LIMIT):
+            credentials = [{"credential": f"login {n} of {user.username}"} for n in range(pieces)]
+            for begin in range(0, pieces, LOAD_LIMIT):
                 stock_load(listing=listing, seller=user, credentials=credentials[begin : begin + LOAD_LIMIT])
         else:
-            stock_add_manual(listing=listing, seller=user, count=PIECES)
+            stock_add_manual(listing=listing, seller=user, count=pieces)
         listing.refresh_from_db()
         listing_publish(listing=listing, seller=user)
         codes.append(listing.code)

@@ -1,5 +1,6 @@
 """`manage.py capacity`: how many machines so many people need."""
 
+import dataclasses
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from accountsstore.capacity import measurement, report
 from accountsstore.capacity.errors import CapacityError
 from accountsstore.capacity.plan import plan
 from accountsstore.capacity.prices import prices_read
-from accountsstore.capacity.workload import SOURCES, Workload
+from accountsstore.capacity.workload import MOST_USERS, SOURCES, Workload
 
 PRICES = settings.BASE_DIR / "deploy" / "prices.toml"
 
@@ -62,10 +63,12 @@ class Command(BaseCommand):
         data = report.as_data(planned, measured, prices, given)
         texts = list(report.lines(planned, measured, prices, given))
         if simulation and options["simulate"]:
-            data["simulation"], more = simulation.played(planned, measured, options["seed"])
+            ten_times = dataclasses.replace(workload, users=min(10 * workload.users, MOST_USERS))
+            plans = [planned, plan(ten_times, measured, prices, options["target"] / 100)]
+            data["simulation"], more = simulation.scenario.played(plans, measured, options["seed"])
             texts += more
         if simulation and load is not None:
-            data["check"], more = simulation.checked(load, measured, options["seed"])
+            data["check"], more = simulation.checking.checked(load, measured, options["seed"])
             texts += more
         if options["json"]:
             self.stdout.write(json.dumps(data, indent=1, ensure_ascii=False))
@@ -89,13 +92,14 @@ class Command(BaseCommand):
 
 
 def _simulation() -> Any:
-    """The module, or a sentence: it stands on a package that a store does not need to run."""
+    """The package with `scenario` and `checking`, or a sentence: they stand on what a store does not need to run."""
     try:
-        from accountsstore.capacity import scenario
+        from accountsstore import capacity
+        from accountsstore.capacity import checking, scenario  # noqa: F401
     except ImportError as error:
         if error.name != "simpy":
             raise
         raise CapacityError(
             "The simulation needs simpy, which is not installed: pip install simpy==4.1.2 (it is in requirements/dev.txt)."
         ) from None
-    return scenario
+    return capacity
