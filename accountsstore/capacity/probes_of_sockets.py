@@ -18,7 +18,27 @@ from locustfiles.sockets.server_process import Server, free_port
 
 REST_SECONDS, IDLE_SECONDS = 2.0, 4.0
 # How many of each, and in how many seconds: a trickle as in a store, not a burst that is read at once.
+AT_ONCE, TRIES = 10, 10
 EVENTS, PINGS, MESSAGES = (2_000, 5.0), (2_000, 5.0), (300, 6.0)
+
+
+class PatientTalkers(Talkers):
+    """A few at a time, and again when a busy machine lets a handshake wait until it is given up."""
+
+    async def arrive(self) -> None:
+        people = len(self.rooms)
+        for first in range(0, people, AT_ONCE):
+            await asyncio.gather(*(self._come(person) for person in range(first, min(first + AT_ONCE, people))))
+        await self.until(lambda: self.welcomed >= people)
+
+    async def _come(self, person: int) -> None:
+        for attempt in range(TRIES):
+            try:
+                await self._connect(person)
+                return
+            except ConnectionError:
+                if attempt == TRIES - 1:
+                    raise
 
 
 @dataclass
@@ -33,7 +53,7 @@ async def sockets(meters: Meters, people: int) -> Sockets:
     port = free_port()
     command = [sys.executable, "-m", "accountsstore.capacity.probes", "serve", str(port)]
     async with Server(command, port, {}) as server:
-        crowd = Talkers(port, *prepared)
+        crowd = PatientTalkers(port, *prepared)
         found: dict[str, Cost] = {}
         memory = server.kilobytes()
         with _spent(meters, server, people) as found["connect"]:

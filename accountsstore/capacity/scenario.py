@@ -27,6 +27,7 @@ ASSUMED = {
     "Redis master": "9.1 s until its replica serves: the longest that was measured with cluster-node-timeout 5 s",
     "MongoDB primary": "3 s until another is elected: measured with electionTimeoutMillis 2000",
     "power": "a host without power resets no connection: nginx gives up after 2 s a try, browsers after an unanswered ping",
+    "patience": "nobody gives up: a browser that waits more than 10 s for its welcome comes again, which is not played",
     "edge": "what stands before nginx (a load balancer, DNS) sends nobody to a dead one",
 }
 WARM_SECONDS, STORM_AT = 5, 30
@@ -245,21 +246,21 @@ def played(plans: list[Plan], measured: Measurement, seed: int) -> tuple[list[di
     found = [play(plan, measured, seed) for plan in plans]
     lines = ["", f"Simulated ({END_SECONDS} s of each, seed {seed})"]
     for one in found:
-        lines.append(f"  {one['users']:,} users")
-        for when in ("steady", "storm"):
-            figures = one[when]
-            parts = (
-                f"{name} {figures[f'{name}_p50_ms']:.0f}/{figures[f'{name}_p95_ms']:.0f}"
-                for name in ("page", "message", "connect")
-            )
-            lines.append(f"    {when:<8} p50/p95 ms: {', '.join(parts)}")
-        busy = ", ".join(f"{name} {share:.0%}" for name, share in one["utilisation"].items())
-        lines.append(f"    busy over all of it: {busy}")
-        for fault in one["faults"]:
-            lines.append(
-                f"    {fault['what']:<32} back after {fault['back_seconds']:>3} s, p95 at worst {fault['worst_p95_ms']:,.0f} ms"
-            )
-        lines += [
-            f"    {'holds' if holds else 'DOES NOT HOLD':<14} {target}" for target, holds in one["targets"].items()
+        lines += _lines(one)
+    return found, [*lines, "", "Assumed by the simulation", *(f"  {name}: {text}" for name, text in ASSUMED.items())]
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"  {found['users']:,} users"
+    for when in ("steady", "storm"):
+        row = found[when]
+        parts = [
+            f"{name} {row[f'{name}_p50_ms']:.0f}/{row[f'{name}_p95_ms']:.0f}" for name in ("page", "message", "connect")
         ]
-    return found, lines + ["", "Assumed by the simulation", *(f"  {name}: {text}" for name, text in ASSUMED.items())]
+        yield f"    {when:<8} p50/p95 ms: {', '.join(parts)}"
+    yield f"    busy: {', '.join(f'{name} {share:.0%}' for name, share in found['utilisation'].items())}"
+    for fault in found["faults"]:
+        back, worst = fault["back_seconds"], fault["worst_p95_ms"]
+        yield f"    {fault['what']:<32} back after {back:>3} s, p95 at worst {worst:,.0f} ms"
+    for target, holds in found["targets"].items():
+        yield f"    {'holds' if holds else 'DOES NOT HOLD':<14} {target}"
