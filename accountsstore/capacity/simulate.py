@@ -17,6 +17,7 @@ from typing import Any
 TICK_SECONDS = 0.05
 # Sizes are drawn from a table: as good as drawing each, at a fraction of the time.
 DRAWS = 8192
+LEAST_VARIATION = 0.001
 # Of a busier queue only some ticks are simulated, unless jobs wait in it from one tick to the next.
 JOBS_PER_SECOND = 4_000
 NEARLY_FULL = 0.9
@@ -56,7 +57,7 @@ class Kind:
 
     def sizes(self, chance: random.Random) -> list[float]:
         """Gamma distributed: 0 is always the same, 1 is exponential, more has a longer tail."""
-        if self.seconds == 0 or self.variation == 0:
+        if self.seconds == 0 or self.variation < LEAST_VARIATION:
             return [self.seconds]
         shape = 1 / self.variation**2
         drawn = [chance.gammavariate(shape, self.seconds / shape) for _ in range(DRAWS)]

@@ -5,6 +5,7 @@ import math
 import random
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import simpy
@@ -86,23 +87,24 @@ def test_nothing_is_served_while_a_station_is_away() -> None:
     assert station.serve(3.1, 0.5) == pytest.approx(0.9)
 
 
-def test_the_same_seed_plays_the_same_and_another_one_does_not() -> None:
-    small = plan(SMALL, MEASURED, PRICED, 0.6)
-    first, again, other = (scenario.play(small, MEASURED, seed) for seed in (1, 1, 2))
-    assert first == again
-    assert first["steady"] != other["steady"]
+@pytest.fixture(scope="module")
+def small_play() -> dict[str, Any]:
+    return scenario.play(plan(SMALL, MEASURED, PRICED, 0.6), MEASURED, 1)
 
 
-def test_a_small_store_on_its_two_machines_survives_each_death() -> None:
-    found = scenario.play(plan(SMALL, MEASURED, PRICED, 0.6), MEASURED, 1)
-    assert found["targets"]["pages and messages p95 < 300 ms in quiet hours"]
-    backs = {fault["what"]: fault["back_seconds"] for fault in found["faults"]}
+def test_the_same_seed_plays_the_same(small_play: dict[str, Any]) -> None:
+    assert scenario.play(plan(SMALL, MEASURED, PRICED, 0.6), MEASURED, 1) == small_play
+
+
+def test_a_small_store_on_its_two_machines_survives_each_death(small_play: dict[str, Any]) -> None:
+    assert small_play["targets"]["pages and messages p95 < 300 ms in quiet hours"]
+    backs = {fault["what"]: fault["back_seconds"] for fault in small_play["faults"]}
     # Its silence is what its people wait for, and no more.
     assert scenario.MONGO_AWAY_SECONDS <= backs["MongoDB's primary dies"] <= scenario.MONGO_AWAY_SECONDS + 2
     # Whoever hears nothing waits for the next ping's answer.
     least, most = scenario.ANSWER_SECONDS, scenario.ANSWER_SECONDS + scenario.PING_SECONDS + 2
     assert least < backs["an app server loses its power"] <= most
-    assert not found["targets"]["back within 15 s after each death"]
+    assert not small_play["targets"]["back within 15 s after each death"]
 
 
 def test_a_prediction_of_the_load_that_it_was_measured_in_agrees_in_cpu(tmp_path: Path) -> None:
@@ -121,12 +123,22 @@ def test_a_prediction_that_is_off_says_why() -> None:
     assert not found["within"]
 
 
-def test_the_command_plays_the_users_and_ten_times_as_many(tmp_path: Path) -> None:
+def test_the_command_plays_the_users_and_ten_times_as_many_by_its_seed(
+    small_play: dict[str, Any], tmp_path: Path
+) -> None:
     out = StringIO()
     call_command(
-        "capacity", "--users=300", f"--measurements={saved(tmp_path)}", "--simulate", "--json", "--seed=4", stdout=out
+        "capacity",
+        f"--users={SMALL.users}",
+        f"--measurements={saved(tmp_path)}",
+        "--simulate",
+        "--json",
+        "--seed=4",
+        stdout=out,
     )
-    assert [one["users"] for one in json.loads(out.getvalue())["simulation"]] == [300, 3_000]
+    few, many = json.loads(out.getvalue())["simulation"]
+    assert (few["users"], many["users"]) == (SMALL.users, 10 * SMALL.users)
+    assert few["steady"] != small_play["steady"]
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
