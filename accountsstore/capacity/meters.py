@@ -37,7 +37,11 @@ class Meters:
     """Counters of the servers, less what they do anyhow (heartbeats, and the store's customers while it is open)."""
 
     def __init__(self) -> None:
+        """Outside an event loop; what comes later may be inside one."""
         self._inside_us = 0.0
+        if connection.vendor == "mongodb":
+            connection.ensure_connection()
+        self._mongo: Any = connection.connection
         before, began = self._read(), time.monotonic()
         time.sleep(IDLE_SECONDS)
         after, seconds = self._read(), time.monotonic() - began
@@ -67,8 +71,7 @@ class Meters:
         finally:
             self._inside_us += 1e6 * (time.thread_time() - began)
 
-    @staticmethod
-    def _read() -> list[float]:
+    def _read(self) -> list[float]:
         """µs CPU of MongoDB's primary, µs CPU and commands of Redis' masters. Zero for what cannot be asked."""
         cpu = commands = 0.0
         for server in masters().values():
@@ -79,19 +82,16 @@ class Meters:
             cpu += 1e6 * (info["used_cpu_user"] + info["used_cpu_sys"])
             # INFO itself is one.
             commands += info["total_commands_processed"] - 1
-        return [_mongo_us(), cpu, commands]
+        return [self._mongo_us(), cpu, commands]
 
-
-def _mongo_us() -> float:
-    if connection.vendor != "mongodb":
-        return 0.0
-    connection.ensure_connection()
-    client: Any = connection.connection
-    try:
-        extra = client.admin.command("serverStatus")["extra_info"]
-    except PyMongoError:
-        return 0.0
-    return float(extra.get("user_time_us", 0)) + float(extra.get("system_time_us", 0))
+    def _mongo_us(self) -> float:
+        if connection.vendor != "mongodb":
+            return 0.0
+        try:
+            extra = self._mongo.admin.command("serverStatus")["extra_info"]
+        except PyMongoError:
+            return 0.0
+        return float(extra.get("user_time_us", 0)) + float(extra.get("system_time_us", 0))
 
 
 def redis_speed() -> float:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accountsstore.capacity import measurement
@@ -51,12 +52,15 @@ LOAD = {
 rates = st.floats(0, 100, allow_nan=False)
 workloads = st.builds(Workload, st.integers(1, 3_000_000), rates, rates, rates, rates, st.floats(0, 1), st.floats(0, 1))
 targets = st.floats(0.05, 1)
+# A busy machine is slow, and nothing here is about time.
+UNTIMED = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def planned(workload: Workload, target: float = 0.6) -> Plan:
     return plan(workload, MEASURED, PRICED, target)
 
 
+@UNTIMED
 @given(workloads, st.integers(0, 3_000_000), targets)
 def test_more_users_never_need_fewer_machines_nor_less_money(workload: Workload, more: int, target: float) -> None:
     few, many = (planned(one, target) for one in (workload, dataclasses.replace(workload, users=workload.users + more)))
@@ -64,6 +68,7 @@ def test_more_users_never_need_fewer_machines_nor_less_money(workload: Workload,
     assert many.month >= few.month
 
 
+@UNTIMED
 @given(workloads, targets)
 def test_no_machine_is_busier_than_the_target_nor_fuller_than_a_limit(workload: Workload, target: float) -> None:
     for role, one in planned(workload, target).roles.items():
@@ -72,6 +77,7 @@ def test_no_machine_is_busier_than_the_target_nor_fuller_than_a_limit(workload: 
         assert one.carrying >= FEWEST[role]
 
 
+@UNTIMED
 @given(workloads, targets)
 def test_one_machine_less_of_a_role_would_break_a_limit_or_not_survive_a_loss(
     workload: Workload, target: float
@@ -80,6 +86,7 @@ def test_one_machine_less_of_a_role_would_break_a_limit_or_not_survive_a_loss(
         assert one.carrying == FEWEST[role] or one.binding.machines > one.carrying - 1
 
 
+@UNTIMED
 @given(workloads)
 def test_the_first_limit_is_met_at_the_number_of_users_that_is_said(workload: Workload) -> None:
     before = planned(workload)
