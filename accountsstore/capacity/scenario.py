@@ -4,7 +4,7 @@ Where the figures come from: CPU times from the measurement, machines from the p
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +129,7 @@ def _streams(state: Play) -> dict[str, Stream]:
     }
 
 
-def _observe(env: simpy.Environment, state: Play) -> Iterator[Any]:
+def _observe(env: simpy.Environment, state: Play) -> Generator[Any, Any, None]:
     """Each second, put what was seen at the stations together to whole pages and messages."""
     while True:
         yield env.timeout(1)
@@ -156,14 +156,14 @@ def _observe(env: simpy.Environment, state: Play) -> Iterator[Any]:
         state.waiting.append(state.away_people)
 
 
-def _storm(env: simpy.Environment, state: Play) -> Iterator[Any]:
+def _storm(env: simpy.Environment, state: Play) -> Generator[Any, Any, None]:
     yield env.timeout(STORM_AT)
     state.storm = STORM_SHARE * state.plan.workload.users / STORM_SECONDS
     yield env.timeout(STORM_SECONDS)
     state.storm = 0.0
 
 
-def _fault(env: simpy.Environment, state: Play, fault: Fault) -> Iterator[Any]:
+def _fault(env: simpy.Environment, state: Play, fault: Fault) -> Generator[Any, Any, None]:
     yield env.timeout(fault.at)
     if fault.away:
         state.streams[fault.away].station.away_until = env.now + fault.away_seconds
@@ -179,7 +179,7 @@ def _fault(env: simpy.Environment, state: Play, fault: Fault) -> Iterator[Any]:
     state.alive[fault.lost] = before
 
 
-def _come_back(env: simpy.Environment, state: Play, people: float, *, silent: bool) -> Iterator[Any]:
+def _come_back(env: simpy.Environment, state: Play, people: float, *, silent: bool) -> Generator[Any, Any, None]:
     """A cohort: each notices, waits as the page's client does, and connects. In tenths of a second."""
     returning: dict[int, float] = {}
     for _ in range(COHORT_POINTS):
@@ -198,7 +198,7 @@ def _come_back(env: simpy.Environment, state: Play, people: float, *, silent: bo
 def _told(state: Play) -> dict[str, Any]:
     steady = range(WARM_SECONDS, STORM_AT)
     storm = range(STORM_AT, STORM_AT + STORM_SECONDS + 5)
-    faults = [{"what": fault.what, **_recovery(state, fault)} for fault in FAULTS]
+    faults: list[dict[str, Any]] = [{"what": fault.what, **_recovery(state, fault)} for fault in FAULTS]
     found: dict[str, Any] = {
         "users": state.plan.workload.users,
         "steady": _latency(state, steady),

@@ -10,7 +10,7 @@ import heapq
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +85,7 @@ class Stream:
         self._sizes = {kind.name: kind.sizes(self.chance) for kind in self.kinds}
         self._means = {kind.name: kind.seconds for kind in self.kinds}
 
-    def run(self, env: Any) -> Iterator[Any]:
+    def run(self, env: Any) -> Generator[Any, Any, None]:
         tick = 0
         while True:
             rates = {name: rate for name, rate in self.rates().items() if rate > 0 and name in self._means}
