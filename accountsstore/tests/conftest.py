@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from accountsstore.tests.chromium import chromium
 from accountsstore.tests.person import Person
 from accountsstore.tests.running_store import RunningStore, running_store
 
@@ -40,12 +41,8 @@ def store(demo_folder: Path) -> Iterator[RunningStore]:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as player:
-        browser = player.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
