@@ -47,6 +47,7 @@ def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Po
     log = folder / "site.log"
     variables = os.environ | {
         "DEBUG": "true",
+        "STATIC_MAX_AGE": "3600",
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
         "REDIS_PREFIX": settings.REDIS_PREFIX,
