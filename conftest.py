@@ -24,9 +24,9 @@ if connection.vendor == "mongodb":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first, so that no process works alone in the end. Tests of the production servers need them:
-    `manage.py stack run -- pytest -m production`."""
-    items.sort(key=lambda item: not item.get_closest_marker("slow"))
+    """What belongs together and the slow ones first, so that no process works alone in the end. Tests of the production
+    servers need them: `manage.py stack run -- pytest -m production`."""
+    items.sort(key=lambda item: (place(item.nodeid), not item.get_closest_marker("slow")))
     if os.environ.get("ACCOUNTS_STORE_STACK") != "1":
         for item in items:
             if item.get_closest_marker("production"):
@@ -39,26 +39,41 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-# Tests that share what takes minutes to start: the demo, a store that runs.
+# Folders and files whose tests share what takes long to start, and the name of what they share: one process plays all of
+# them. The longest first.
 TOGETHER = {
-    "accountsstore/tests/demo/": "demo",
-    "accountsstore/tests/test_story.py": "store",
+    "accountsstore/tests/test_story.py": "store of the story",
+    "accountsstore/tests/mongo/test_scans.py": "scans",
     "accountsstore/tests/test_axe.py": "store",
     "accountsstore/tests/test_load.py::test_the_people": "store",
+    "accountsstore/tests/test_workers.py": "workers",
+    "accountsstore/tests/demo/": "demo",
     "accountsstore/tests/edge/": "edge",
     "accountsstore/tests/test_bootstrap_servers.py": "bootstrap",
+    "accountsstore/tests/test_faults.py": "faults",
+    "accountsstore/tests/test_metrics.py": "metrics",
+    "accountsstore/tests/mongo/test_away.py": "away",
+    "accountsstore/tests/test_start.py": "start",
+    "accountsstore/tests/layer/test_cluster.py": "cluster",
 }
 
 
+def place(nodeid: str) -> int:
+    """In TOGETHER, or behind it."""
+    return next((place for place, path in enumerate(TOGETHER) if nodeid.startswith(path)), len(TOGETHER))
+
+
 class Scheduler(LoadScopeScheduling):
-    """Gives tests that belong together to one process, the largest such group first, and all others one by one."""
+    """Gives tests that belong together to one process, and all others one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((name for path, name in TOGETHER.items() if nodeid.startswith(path)), nodeid)
+        return [*TOGETHER.values(), nodeid][place(nodeid)]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    # In the order that the tests have, not by their number.
+    config.option.loadscopereorder = False
     return Scheduler(config, log)
 
 

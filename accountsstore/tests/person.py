@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import translation
@@ -27,6 +27,8 @@ expect.set_options(timeout=WAIT_MS)
 
 class Person:
     """`page` is the tab in use. `faults` collects errors of scripts and of the server, and requests to other hosts."""
+
+    shot: ClassVar[set[tuple[str, str]]] = set()
 
     def __init__(self, browser: Browser, store: RunningStore, language: str = "en") -> None:
         self.store, self.language = store, language
@@ -149,7 +151,11 @@ class Person:
         expect(button).to_be_hidden()
 
     def shoot(self, name: str, *, phone: bool = False, dark: bool = False) -> None:
-        """Save the page to var/screenshots/ as it stands, whole, and as asked on a phone and in the dark."""
+        """Save the page to var/screenshots/ as it stands, whole, and as asked on a phone and in the dark: the first time
+        that somebody is there in this language."""
+        if (name, self.language) in self.shot:
+            return
+        self.shot.add((name, self.language))
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         language = "" if self.language == "en" else f"-{self.language}"
         self._shoot(f"{name}{language}-1440-light")

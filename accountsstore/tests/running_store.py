@@ -26,7 +26,11 @@ class RunningStore:
         self.url = f"http://localhost:{port}"
         self.log = folder / "store.log"
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.env = inherited | {"VAR_DIR": str(folder), "PORT": str(port)}
+        # With the tests' keys, so that they open what it has sealed.
+        keys = ",".join(settings.CREDENTIAL_KEYS)
+        self.env = inherited | {"VAR_DIR": str(folder), "PORT": str(port), "CREDENTIAL_KEYS": keys}
+        # No file changes here: twenty questions less for each page.
+        self.env["STATIC_MAX_AGE"] = "3600"
 
     def manage(self, *arguments: str) -> str:
         """Run a command against the store's data and return what it printed. The test fails if the command does."""
@@ -38,6 +42,7 @@ class RunningStore:
 @contextmanager
 def running_store(folder: Path) -> Iterator[RunningStore]:
     """Start a store that keeps its data in `folder`, and stop it as Ctrl-C does."""
+    folder.mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

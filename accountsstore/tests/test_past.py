@@ -1,6 +1,7 @@
 """How the demo's past is lived through, on a small part of it."""
 
 import datetime
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.services import seller_suspend
 from accountsstore import outbox
-from accountsstore.demo import load
+from accountsstore.demo import SIGN_INS, load
 from accountsstore.demo.goods import GOODS
 from accountsstore.demo.past import Past, standing_at
 from accountsstore.demo.people import BUYERS, SELLERS
@@ -81,7 +82,9 @@ def test_the_clock_of_the_orders_strikes_between_the_acts(monkeypatch: pytest.Mo
         (6.4, unusual.clock_accepts()),
     ]
     monkeypatch.setattr(load, "all_stories", lambda: stories)
-    load.demo_load(lambda line: None)
+    out = io.StringIO()
+    call_command("seed_demo", stdout=out)
+    assert all(f"{role:<10} {email:<28} {password}" in out.getvalue() for role, email, password in SIGN_INS)
     order = Order.objects.get()
     assert order.state == "released"
     assert order.accepted_at - order.delivered_at == datetime.timedelta(hours=24)

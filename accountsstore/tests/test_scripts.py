@@ -1,22 +1,21 @@
 """The scripts of every page, tried in a browser on the gallery of components."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 from pytest_django.live_server_helper import LiveServer
+
+from accountsstore.tests.chromium import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def context(live_server: LiveServer) -> Iterator[BrowserContext]:
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser.new_context(base_url=live_server.url, color_scheme="light", locale="en-GB")
-        browser.close()
 
 
 @pytest.fixture

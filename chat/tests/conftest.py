@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,10 +12,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from accounts.models import User
 from accountsstore.management.commands.run_store import healthy
+from accountsstore.tests.chromium import chromium
 from accountsstore.tests.programs import database_url, wrote
 from chat.models import Conversation
 from chat.services.conversations import conversation_for_order
@@ -47,6 +47,7 @@ def running_site(folder: Path, **env: str) -> Iterator[tuple[int, "subprocess.Po
     log = folder / "site.log"
     variables = os.environ | {
         "DEBUG": "true",
+        "STATIC_MAX_AGE": "3600",
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
         "REDIS_PREFIX": settings.REDIS_PREFIX,
@@ -87,12 +88,10 @@ def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
 def browser() -> Iterator[Browser]:
     """One for the tests of a file: starting it and its driver costs as much as a short test. None of them may be async,
     because Playwright's event loop runs in this thread until the last of them is over."""
-    with pytest.MonkeyPatch.context() as patched, sync_playwright() as player:
+    with pytest.MonkeyPatch.context() as patched, chromium() as browser:
         # For that loop Django would refuse the database; it only means well.
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         yield browser
-        browser.close()
 
 
 @pytest.fixture

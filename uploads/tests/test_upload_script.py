@@ -1,6 +1,5 @@
 """The upload script in a browser, with a bucket to send to and without one."""
 
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +10,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
+from accountsstore.tests.chromium import chromium
 from uploads.models import StoredFile
 from uploads.tests import samples
 from uploads.tests.s3_for_tests import keys
@@ -32,15 +32,13 @@ def page(live_server: LiveServer, buyer: User, tmp_path: Path) -> Iterator[Page]
     client = Client()
     client.force_login(buyer)
     session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with chromium() as browser:
         context = browser.new_context(base_url=live_server.url, locale="en-GB")
         context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
         page = context.new_page()
         page.goto("/me/")
         page.set_input_files("input[type=file]", tmp_path / "me.jpg")
         yield page
-        browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """No page and no service reads a whole collection: the demo is lived through and every page opened, while every command
 that reaches MongoDB is caught and explained."""
 
+import functools
 import io
 
 import pytest
@@ -10,14 +11,13 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import AuditEvent
+from accountsstore.demo import drawings
 from accountsstore.demo.deeds.money import ask_payout
 from accountsstore.demo.people import BUYERS, SELLERS, STAFF
 from accountsstore.demo.stories import history, money
-from accountsstore.tests.demo.conftest import demo_folder, media, small_pictures
 from accountsstore.tests.demo.test_crawl import crawl, signed_in
 from accountsstore.tests.mongo.scans import commands_caught, scans
-
-__all__ = ["demo_folder", "media", "small_pictures"]
+from uploads.demo_pictures import demo_picture
 
 pytestmark = [
     pytest.mark.production,
@@ -38,7 +38,11 @@ SMALL = {
 
 
 @pytest.mark.django_db
-def test_no_page_and_no_service_reads_a_whole_collection(small_pictures: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_page_and_no_service_reads_a_whole_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One drawing for each kind of category, in a size that is stored at once. `uploads` tries them all and in full.
+    once = functools.cache(lambda art: demo_picture(art, 1))
+    monkeypatch.setattr(drawings, "demo_picture", lambda art, seed: once(art))
+    monkeypatch.setattr(drawings, "LISTING_SIZE", (192, 120))
     # Less than half of the orders that went alike: the early ones, so that each seller earns. They are paid out what
     # that allows.
     monkeypatch.setattr(history, "HISTORY", [order for order in history.HISTORY if order[0] > 46])
