@@ -93,6 +93,7 @@ def apart(folder: Path, database_url: str, redis_prefix: str) -> dict[str, str]:
         "HTTPS": "false",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "SENTRY_DSN": "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "",
         "LOG_LEVEL": "ERROR",
         "PYTHONWARNINGS": "ignore",
     }
