@@ -1,12 +1,15 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets load rehearse-release
+.PHONY: help run install test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets load rehearse-release
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: ## Start the store on this machine (PORT=8001 moves it, STACK=1 takes the servers of production); Ctrl-C stops it
 	@deploy/local/run
+
+install: ## Prepare this checkout to run in production: requirements, styles, translations (docs/operations/one-host.md)
+	@deploy/local/install
 
 test: ## Run every check and every test
 	@deploy/local/test
