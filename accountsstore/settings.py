@@ -21,6 +21,8 @@ from accountsstore.redis import channels_redis_host
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
+# It writes the configuration of hosts that have no secrets yet, and uses none.
+KEYLESS = sys.argv[1:2] == ["render_deploy"]
 
 env = environ.Env()
 # Where a store on one machine keeps its data. Each test process has a folder of its own (valkey_for_tests.py).
@@ -34,8 +36,8 @@ DEBUG = env.bool("DEBUG", default=False)
 
 
 def secret(name: str, hint: str) -> str:
-    """A setting without which the store must not start, unless it runs its own tests."""
-    value = env.str(name, default="test-only-" * 5 if TESTING else "")
+    """A setting without which no program of the store starts, but its own tests and what needs no secret."""
+    value = env.str(name, default="test-only-" * 5 if TESTING or KEYLESS else "")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. {hint} See .env.example; `make run` makes one for a laptop.")
     return value
@@ -91,7 +93,7 @@ LISTING_WATERMARK = env.bool("LISTING_WATERMARK", default=False)
 
 # Keys that wrap the data key of each credential: "id:base64 of 32 bytes", newest first. `manage.py rotate_keys`.
 CREDENTIAL_KEYS = env.list(
-    "CREDENTIAL_KEYS", default=["test:" + "dGVzdC1vbmx5LWtleS10ZXN0LW9ubHkta2V5LTMyYnk="] if TESTING else []
+    "CREDENTIAL_KEYS", default=["test:" + "dGVzdC1vbmx5LWtleS10ZXN0LW9ubHkta2V5LTMyYnk="] if TESTING or KEYLESS else []
 )
 if not CREDENTIAL_KEYS:
     raise ImproperlyConfigured(
