@@ -54,7 +54,11 @@ def _is_weak(value: str) -> bool:
 
 @point("settings")
 def harmful_settings() -> Iterator[Finding]:
-    found = list(checks.run_checks(tags=[Tags.security], include_deployment_checks=True))
+    found = [
+        each
+        for each in checks.run_checks(tags=[Tags.security], include_deployment_checks=True)
+        if not each.is_silenced()
+    ]
     for each in found:
         level = "wrong" if each.level >= checks.ERROR else "warning"
         yield Finding(level, " ".join(each.msg.split()), " ".join((each.hint or "See .env.example.").split()))  # type: ignore[arg-type]
