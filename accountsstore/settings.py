@@ -21,8 +21,8 @@ from accountsstore.redis import channels_redis_host
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
-# It writes the configuration of hosts that have no secrets yet, and uses none.
-KEYLESS = sys.argv[1:2] == ["render_deploy"]
+# These run where the store's secrets are not yet, or never: they know an inventory and the servers' passwords alone.
+KEYLESS = len(sys.argv) > 1 and sys.argv[1] in ("render_deploy", "bootstrap_servers")
 
 env = environ.Env()
 # Where a store on one machine keeps its data. Each test process has a folder of its own (valkey_for_tests.py).
