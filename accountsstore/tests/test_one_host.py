@@ -57,15 +57,14 @@ class Host:
 
 def test_a_host_without_secrets_gets_settings_with_which_the_store_starts(tmp_path: Path) -> None:
     host = Host(tmp_path)
-    rendered = host.type(block("manage.py render_deploy"))
+    rendered = host.type(block("inventory.toml <<"))
     assert f"{tmp_path}/etc/accounts-store/deployed/nginx/nginx.conf" in rendered
     # The Redis of the tests has no password.
-    lines = re.sub(
-        r"^REDIS_URL=.*$", f"REDIS_URL={settings.REDIS_URL}", block("store-manage preflight"), flags=re.MULTILINE
-    )
+    lines = re.sub(r"^REDIS_URL=.*$", f"REDIS_URL={settings.REDIS_URL}", block("secrets.env <<END"), flags=re.MULTILINE)
     told = host.type(lines)
-    assert f"Redis answers: REDIS_URL={settings.REDIS_URL}" in told
-    assert "no issues" in told
+    assert "manage.py check --deploy finds nothing" in told
+    assert "Redis answers" in told
+    assert all(line.startswith("ok ") for line in told.splitlines()), told
     secrets = tmp_path / "etc" / "accounts-store" / "secrets.env"
     assert secrets.stat().st_mode & 0o077 == 0
 
