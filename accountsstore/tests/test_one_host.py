@@ -40,7 +40,9 @@ class Host:
         assert asked != STORE_MANAGE
         (root / "bin" / "store-manage").write_text(self.here(asked))
         (root / "bin" / "store-manage").chmod(0o755)
-        self.env = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}", "HOME": str(root)}
+        # Nothing of this machine's own store.
+        var = str(root / "var" / "lib" / "accounts-store")
+        self.env = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}", "HOME": str(root), "VAR_DIR": var}
 
     def here(self, text: str) -> str:
         return re.sub(r"(?<![\w.])/(etc|opt|var)/", rf"{self.root}/\1/", text)
