@@ -22,15 +22,15 @@ WALLET_MINOR = 10_000_000
 METHOD = "bank"
 
 
-def seed() -> list[str]:
-    """Make the people and their goods. Returns the codes of the listings on sale."""
+def seed(buyers: int = BUYERS, pieces: int = PIECES) -> list[str]:
+    """Make the people and their goods, so many pieces of each. Returns the codes of the listings on sale."""
     call_command("bootstrap", "--no-superuser", "--bank", "Meridian Bank, XX00 0001", verbosity=0)
     # Everybody's password is the same; hashing it is slow by design, so once is enough.
     password = make_password(PASSWORD)
     staff = person_new("staff-1", password, is_staff=True, is_superuser=True)
-    for number in range(BUYERS):
+    for number in range(buyers):
         _pay_in(person_new(buyer(number), password), staff)
-    return [code for number in range(SELLERS) for code in offer(seller_new(seller(number), password, staff))]
+    return [code for number in range(SELLERS) for code in offer(seller_new(seller(number), password, staff), pieces)]
 
 
 def buyer(number: int) -> str:
