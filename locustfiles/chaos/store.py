@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from accountsstore.management.processes import WITH_PARENT
+
 logger = logging.getLogger("chaos")
 
 RESTART_SECONDS = 1.0
@@ -47,7 +49,7 @@ class Processes:
     async def _start(self, name: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = await asyncio.create_subprocess_exec(
-                *self._commands[name], env=self._env, stdout=log, stderr=log, start_new_session=True
+                *WITH_PARENT, *self._commands[name], env=self._env, stdout=log, stderr=log, start_new_session=True
             )
 
     async def _keep(self, name: str) -> None:
@@ -79,3 +81,13 @@ def commands(ports: dict[str, int]) -> dict[str, list[str]]:
         **{name: [*worker, "--hostname", f"{name}@%h"] for name in WORKERS},
         **{name: [sys.executable, "manage.py", "run_clock"] for name in ("clock-1", "clock-2")},
     }
+
+
+def jobs() -> dict[str, list[str]]:
+    """What a host with the role "worker" runs, in one process for all queues."""
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "accountsstore"]
+    return {
+        "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING",
+                   "--without-gossip", "--without-mingle", "--queues", "mail,images,money,default"],
+        "beat": [*celery, "beat", "--loglevel", "WARNING"],
+    }  # fmt: skip
