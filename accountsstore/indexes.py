@@ -1,9 +1,11 @@
-"""Indexes that only one of the two databases has."""
+"""Indexes that only one of the two databases has, and which of them a list reads."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.models import Index, Model
+from django.db.models import Index, Model, QuerySet
+
+M = TypeVar("M", bound=Model)
 
 
 class MongoIndex(Index):
@@ -16,3 +18,18 @@ class MongoIndex(Index):
 
     def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor, **kwargs: Any) -> str:
         return ""
+
+
+def index_keys(model: type[Model], index: Index) -> dict[str, int]:
+    """The columns of an index, each with 1 or -1, as MongoDB names them."""
+    return {str(model._meta.get_field(name).column): -1 if order else 1 for name, order in index.fields_orders}
+
+
+def read_in_index(rows: QuerySet[M], *begins: str) -> QuerySet[M]:
+    """Have MongoDB read the sorted rows in the index that begins with these fields and goes on with the order. It would try
+    each index that may serve, for as long as the right one takes: at a million listings 3 s instead of 0.6 s.
+
+    For rows that nothing but these fields narrows. Without such an index, and on other databases, nothing changes."""
+    rows = rows.all()
+    rows.query.index_begins = begins  # type: ignore[attr-defined]  # accountsstore.mongo.compiler reads it
+    return rows

@@ -112,7 +112,8 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
     if deliveries := choices.pop(DELIVERY, None):
         rows = rows.filter(delivery__in=deliveries)
     wanted = [[facet_term(key, value) for value in values] for key, values in choices.items()]
-    return with_terms(rows, query_words(search.text), wanted)
+    narrowed = not (search.category is None and search.price_min is None and search.price_max is None)
+    return with_terms(rows, query_words(search.text), wanted, narrowed=narrowed)
 
 
 # ---------------------------------------------------------------- figures beside the facets

@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Func, JSONField, Lookup, QuerySet
 
 from accountsstore.db import atomic
+from accountsstore.indexes import index_keys, read_in_index
 from listings.models import Listing, ListingTerm
 
 HOPS = 16
@@ -60,8 +61,11 @@ def signature(terms: Iterable[str]) -> bytes:
     return bits.to_bytes(SIGNATURE_BYTES, "little")
 
 
-def with_terms(rows: QuerySet[Listing], words: list[str], facets: list[list[str]]) -> QuerySet[Listing]:
-    """Those with all of the words, of which the last may go on, and with any of the terms of each facet."""
+def with_terms(
+    rows: QuerySet[Listing], words: list[str], facets: list[list[str]], *, narrowed: bool
+) -> QuerySet[Listing]:
+    """Those with all of the words, of which the last may go on, and with any of the terms of each facet. `narrowed`: a
+    category or a price leaves few rows already."""
     *whole, beginning = words or [""]
     if not _is_array():
         for terms in [*([word] for word in whole), *facets]:
@@ -84,7 +88,9 @@ def with_terms(rows: QuerySet[Listing], words: list[str], facets: list[list[str]
     alternatives += facets
     if len(alternatives) > 1:
         alternatives.sort(key=lambda terms: sum(map(_frequency, terms)))
-    return rows.filter(terms__hold=alternatives)
+    rows = rows.filter(terms__hold=alternatives)
+    # A price may be rarer than each of the words; MongoDB finds out.
+    return rows if narrowed else read_in_index(rows, "terms", "state")
 
 
 def _frequency(term: str) -> int:
@@ -133,10 +139,9 @@ class Hold(Lookup):
 
 
 def _index_keys() -> list[tuple[str, int]]:
-    """An index that begins with the terms, as MongoDB names it."""
+    """An index that begins with the terms."""
     index = next(index for index in Listing._meta.indexes if index.name == "listing_terms_newest")
-    columns = {field.name: field.column or "" for field in Listing._meta.concrete_fields}
-    return [(columns[name], -1 if order else 1) for name, order in index.fields_orders]
+    return list(index_keys(Listing, index).items())
 
 
 def _terms_from(prefix: str) -> list[str]:

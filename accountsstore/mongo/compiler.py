@@ -15,7 +15,9 @@ from django_mongodb_backend.compiler import (
     SQLInsertCompiler,
     SQLUpdateCompiler,
 )
-from django_mongodb_backend.query import MongoQuery
+from django_mongodb_backend.query import MongoQuery, wrap_database_errors
+
+from accountsstore.indexes import index_keys
 
 # What the prefetch of a foreign key compares. Taken for more than a column, it would read the whole other collection.
 ColPairs.is_simple_column = property(lambda pairs: len(pairs.targets) == 1)  # type: ignore[attr-defined]
@@ -40,6 +42,20 @@ class SortedFirst(MongoQuery):
             # MongoDB itself moves what the match says of this collection to the front.
             return [*sort, *joins, *match, *cut, *shape]
         return [*match, *sort, *cut, *joins, *shape]
+
+    @wrap_database_errors
+    def get_cursor(self) -> Any:
+        session = self.compiler.connection.session
+        return self.compiler.collection.aggregate(self.get_pipeline(), session=session, **self._hint())
+
+    def _hint(self) -> dict[str, dict[str, int]]:
+        """See `accountsstore.indexes.read_in_index`."""
+        begins, model = getattr(self.query, "index_begins", ()), self.query.model
+        if not begins or model is None or not self._may_sort_first():
+            return {}
+        keys = {str(model._meta.get_field(name).column): 1 for name in begins} | self._order()
+        known = [list(index_keys(model, index).items()) for index in model._meta.indexes]
+        return {"hint": keys} if list(keys.items()) in known else {}
 
     def _may_sort_first(self) -> bool:
         others = (self.search_pipeline, self.subqueries, self.aggregation_pipeline, self.combinator_pipeline)

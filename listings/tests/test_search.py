@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts.models import User
 from accounts.tests.factories import SellerFactory
 from accountsstore.paging import page_of
+from accountsstore.tests.mongo.scans import commands_caught
 from listings.models import Category, Listing, ListingTerm, SellerFigures
 from listings.search import DELIVERY, SORTS, Search, facet_fields, listing_search, search_figures
 from listings.services.listings import category_index, listing_pause, listing_update
@@ -30,6 +31,27 @@ def titles(**asked: Any) -> list[str]:
 
 def found(**asked: Any) -> set[Any]:
     return {listing.pk for listing in listing_search(Search(**asked)).items}
+
+
+# ---------------------------------------------------------------- how it is looked up
+
+
+@pytest.mark.production
+@pytest.mark.skipif(connection.vendor != "mongodb", reason="speaks of MongoDB")
+@pytest.mark.parametrize("sort", SORTS)
+def test_words_alone_are_looked_up_in_the_index_of_their_sort_without_trying_others(sort: str) -> None:
+    def hints(**asked: Any) -> list[Any]:
+        with commands_caught() as caught:
+            assert titles(sort=sort, **asked) == ["Knight sword"]
+        lists = [command for command in caught.values() if command.get("aggregate") == Listing._meta.db_table]
+        return [command.get("hint") for command in lists]
+
+    listing = ListingFactory(title="Knight sword")
+    column, order = SORTS[sort][0].lstrip("-"), -1 if SORTS[sort][0].startswith("-") else 1
+    expected = {"terms": 1, "state": 1, column: order, "_id": order}
+    assert hints(text="sword knight ") == hints(text="knig") == [expected]
+    # A category or a price may be rarer than the word.
+    assert hints(text="knight", category=listing.category) == hints(text="knight", price_min=1) == [None]
 
 
 # ---------------------------------------------------------------- what is found
