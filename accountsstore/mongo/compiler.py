@@ -53,9 +53,14 @@ class SortedFirst(MongoQuery):
         begins, model = getattr(self.query, "index_begins", ()), self.query.model
         if not begins or model is None or not self._may_sort_first():
             return {}
-        keys = {str(model._meta.get_field(name).column): 1 for name in begins} | self._order()
-        known = [list(index_keys(model, index).items()) for index in model._meta.indexes]
-        return {"hint": keys} if list(keys.items()) in known else {}
+        first = {str(model._meta.get_field(name).column): 1 for name in begins}
+        order = self._order()
+        # An index is read from either end.
+        ways = [list((first | {column: way * at for column, at in order.items()}).items()) for way in (1, -1)]
+        for index in model._meta.indexes:
+            if list((keys := index_keys(model, index)).items()) in ways:
+                return {"hint": keys}
+        return {}
 
     def _may_sort_first(self) -> bool:
         others = (self.search_pipeline, self.subqueries, self.aggregation_pipeline, self.combinator_pipeline)

@@ -73,7 +73,8 @@ def test_twenty_cost_the_database_no_more_commands_than_two(seller: User) -> Non
         return len(queries)
 
     if connection.vendor == "mongodb":
-        assert commands(20) == commands(2)
+        # That its event was sent is noted for each, after the commit; a server of sockets notes many at once.
+        assert commands(20) - 20 == commands(2) - 2
     else:
         # Two reads; for each message its number, itself, its word, two places, its event.
         assert commands(20) <= 20 / 2 * commands(2)

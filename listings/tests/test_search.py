@@ -47,7 +47,9 @@ def test_words_alone_are_looked_up_in_the_index_of_their_sort_without_trying_oth
         return [command.get("hint") for command in lists]
 
     listing = ListingFactory(title="Knight sword")
-    column, order = SORTS[sort][0].lstrip("-"), -1 if SORTS[sort][0].startswith("-") else 1
+    column = SORTS[sort][0].lstrip("-")
+    # That of the cheapest is read backwards for the dearest.
+    order = 1 if column == "price_minor" else -1
     expected = {"terms": 1, "state": 1, column: order, "_id": order}
     assert hints(text="sword knight ") == hints(text="knig") == [expected]
     # A category or a price may be rarer than the word.
