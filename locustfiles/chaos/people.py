@@ -35,11 +35,21 @@ class Trouble(Exception):
 class Person:
     """Signed in at `site`, with a socket at one of `sockets` (addresses of the processes behind the proxy)."""
 
-    def __init__(self, username: str, site: str, sockets: list[str], journal: Journal, receipt: bytes) -> None:
+    def __init__(
+        self,
+        username: str,
+        site: str,
+        sockets: list[str],
+        journal: Journal,
+        receipt: bytes,
+        connector: aiohttp.TCPConnector | None = None,
+    ) -> None:
         self.username, self.site, self.sockets, self.journal, self.receipt = username, site, sockets, journal, receipt
         jar = aiohttp.CookieJar(unsafe=True)  # addresses instead of names
         timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
-        self.http = aiohttp.ClientSession(site, cookie_jar=jar, timeout=timeout)
+        # Behind TLS a form must come from the site itself.
+        headers = {"Origin": site}
+        self.http = aiohttp.ClientSession(site, connector=connector, headers=headers, cookie_jar=jar, timeout=timeout)
         self.conversations: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -90,7 +100,8 @@ class Person:
         session = next(cookie.value for cookie in self.http.cookie_jar if cookie.key == "sessionid")
         self.journal.acknowledged("sign in", user=self.username, session=session)
 
-    async def buy(self, code: str) -> None:
+    async def buy(self, code: str) -> str:
+        """Returns the order's number."""
         path = f"/checkout/{code}/"
         fields = form_fields(await self.until_done("open the checkout", lambda: self.get(path)))
         # The same page again and again: it holds the key by which the store knows a repeat.
@@ -98,11 +109,17 @@ class Person:
         number = target.rstrip("/").rpartition("/")[2]
         self.journal.acknowledged("buy", user=self.username, key=fields["checkout_key"], number=number)
         await self.until_done("open the order", lambda: self.get(target))
+        await self.open_chat(number)
+        return number
+
+    async def open_chat(self, number: str) -> None:
+        """What is said from now on may be said about this order."""
         panel = await self.until_done("open the chat", lambda: self.get(f"/messages/order/{number}/"))
         if found := CONVERSATION.search(panel):
             self.conversations.append(found[1])
 
-    async def pay_in(self) -> None:
+    async def pay_in(self) -> str:
+        """Returns the deposit's code."""
         path = f"/wallet/deposit/?method={METHOD}"
         fields = form_fields(await self.until_done("open the deposit", lambda: self.get(path)))
         reference = f"CHAOS-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
@@ -115,6 +132,7 @@ class Person:
         target = await self.until_done("pay in", attempt)
         code = target.partition("?")[0].rstrip("/").rpartition("/")[2]
         self.journal.acknowledged("pay in", user=self.username, code=code, reference=reference)
+        return code
 
     async def say(self) -> None:
         """Write one message, and again over a new socket until the store has acknowledged it."""

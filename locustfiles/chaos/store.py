@@ -79,3 +79,13 @@ def commands(ports: dict[str, int]) -> dict[str, list[str]]:
         **{name: [*worker, "--hostname", f"{name}@%h"] for name in WORKERS},
         **{name: [sys.executable, "manage.py", "run_clock"] for name in ("clock-1", "clock-2")},
     }
+
+
+def jobs() -> dict[str, list[str]]:
+    """What a host with the role "worker" runs, in one process for all queues."""
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "accountsstore"]
+    return {
+        "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING",
+                   "--without-gossip", "--without-mingle", "--queues", "mail,images,money,default"],
+        "beat": [*celery, "beat", "--loglevel", "WARNING"],
+    }  # fmt: skip

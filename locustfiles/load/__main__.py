@@ -39,7 +39,7 @@ from accountsstore.management.processes import WITH_PARENT  # noqa: E402
 from accountsstore.stack import programs  # noqa: E402
 from accountsstore.stack.layout import Stack  # noqa: E402
 from accountsstore.tests.programs import free_port  # noqa: E402
-from locustfiles.chaos.store import Processes  # noqa: E402
+from locustfiles.chaos.store import Processes, jobs  # noqa: E402
 from locustfiles.load import report  # noqa: E402
 from locustfiles.load.panels import recorded  # noqa: E402
 from locustfiles.load.plan import ARRIVALS, Plan, plan_of  # noqa: E402
@@ -139,13 +139,7 @@ async def _store() -> AsyncIterator[Running]:
     certificate_write(inventory.names, Path(inventory.certificate), Path(inventory.certificate_key))
     logs = FOLDER / "logs"
     logs.mkdir()
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "accountsstore"]
-    jobs = {
-        "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING",
-                   "--without-gossip", "--without-mingle", "--queues", "mail,images,money,default"],
-        "beat": [*celery, "beat", "--loglevel", "WARNING"],
-    }  # fmt: skip
-    async with running(inventory, logs) as [host], Processes(jobs, dict(os.environ), logs) as worker:
+    async with running(inventory, logs) as [host], Processes(jobs(), dict(os.environ), logs) as worker:
         with local_edge(edge_folder, inventory, local_settings(edge_folder)) as edge:
             target = f"127.0.0.1:{ports['pages']}"
             with prometheus(FOLDER / "prometheus", free_port(), target) as watcher:

@@ -65,11 +65,11 @@ async def main(folder: Path, people: int, sessions: list[str]) -> Seen:
 
 async def _replace(host: AppHost, edge: LocalEdge, inventory: Inventory, seen: Seen, people: int) -> None:
     """The release of one host, step by step as docs/operations/release.md has it."""
-    began, closed = time.monotonic(), seen.closes.total()
+    began, closed = time.monotonic(), seen.sockets.closes.total()
     await asyncio.to_thread(edge.reload, drained(inventory, host.host, is_drained=True))
     await host.stop()
     await _all_connected(seen, people)
-    moved = seen.closes.total() - closed
+    moved = seen.sockets.closes.total() - closed
     await host.start()
     await asyncio.to_thread(edge.reload, inventory)
     print(f"  {host.host.name}: {moved} sockets moved, {time.monotonic() - began:.1f} s in all", flush=True)
@@ -77,7 +77,7 @@ async def _replace(host: AppHost, edge: LocalEdge, inventory: Inventory, seen: S
 
 async def _all_connected(seen: Seen, people: int) -> None:
     async with asyncio.timeout(CONNECT_SECONDS):
-        while seen.connected < people:
+        while seen.sockets.connected < people:
             await asyncio.sleep(0.05)
 
 
@@ -94,15 +94,15 @@ def _sessions(people: int) -> list[str]:
 
 def _report(seen: Seen) -> bool:
     """Print what was seen; whether nobody noticed anything."""
-    slowest = max(seen.away, default=0.0)
-    closes = ", ".join(f"{count} with {code}" for code, count in seen.closes.most_common()) or "none"
+    slowest = max(seen.sockets.away, default=0.0)
+    closes = ", ".join(f"{count} with {code}" for code, count in seen.sockets.closes.most_common()) or "none"
     print(
         f"requests  {seen.requests}, failed {len(seen.failures)}, sent again {seen.resent}, slowest {seen.slowest:.2f} s"
     )
     print(f"sockets   closed {closes}; back after {slowest:.2f} s at most")
     for failure in seen.failures[:10]:
         print(f"  {failure}")
-    well = not seen.failures and bool(seen.away) and slowest <= BACK_SECONDS
+    well = not seen.failures and bool(seen.sockets.away) and slowest <= BACK_SECONDS
     print("Nobody noticed the release." if well else f"Not good: 0 failures and {BACK_SECONDS:.0f} s are allowed.")
     return well
 

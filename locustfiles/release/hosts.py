@@ -85,6 +85,14 @@ class AppHost:
         """gunicorn's first, then each of those for sockets."""
         return [process.pid for process in self._running]
 
+    async def kill(self) -> None:
+        """As when the machine loses its power: nothing is said to anybody."""
+        for process in self._running:
+            os.killpg(process.pid, signal.SIGKILL)
+        for process in self._running:
+            await process.wait()
+        self._running = []
+
     async def stop(self) -> None:
         """As systemd does: SIGTERM, and SIGKILL to what is left long after."""
         for process in self._running:

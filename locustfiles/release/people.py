@@ -1,4 +1,4 @@
-"""People who use the store while it is replaced: pages, a form, and a socket that comes back as a browser's does."""
+"""People who use the store while it is replaced: pages, a form, and a tab's socket."""
 
 import asyncio
 import random
@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from accountsstore.socket_writer import RESTARTING
+from locustfiles.release.tab import ANSWER_SECONDS, Sockets, Tab
 
 PAGES = ("/", "/browse/", "/help/", "/notifications/")
 FORM = "/notifications/read/"
-# As accountsstore/static/js/socket.js has them.
-PING_SECONDS, RESTART_WAIT_SECONDS, FIRST_WAIT_SECONDS = 25, 1.5, 0.5
-ANSWER_SECONDS = 30
 
 
 @dataclass
@@ -25,10 +22,7 @@ class Seen:
     failures: list[str] = field(default_factory=list)
     resent: int = 0
     slowest: float = 0.0
-    closes: Counter[int | None] = field(default_factory=Counter)
-    # Seconds from each close to the next welcome.
-    away: list[float] = field(default_factory=list)
-    connected: int = 0
+    sockets: Sockets = field(default_factory=Sockets)
 
     @property
     def requests(self) -> int:
@@ -47,9 +41,12 @@ class Person:
             "Referer": f"https://{name}:{port}/",
             "Cookie": f"sessionid={session}; csrftoken={self._token}",
         }
+        self._tab = Tab(
+            lambda: http.ws_connect(f"{origin}/ws/", headers=self._headers, server_hostname=name), seen.sockets
+        )
 
     async def live(self, stop: asyncio.Event) -> None:
-        socket = asyncio.create_task(self._hold_a_socket())
+        socket = asyncio.create_task(self._tab.stay())
         try:
             while not stop.is_set():
                 await self._ask("GET", random.choice(PAGES))
@@ -95,41 +92,3 @@ class Person:
             self._seen.answers[status] += 1
         else:
             self._seen.failures.append(f"{method} {path}: {status}")
-
-    async def _hold_a_socket(self) -> None:
-        closed_at, tries = 0.0, 0
-        while True:
-            code: int | None = None
-            try:
-                async with self._http.ws_connect(
-                    f"{self._at}/ws/", headers=self._headers, server_hostname=self._name
-                ) as socket:
-                    code = await self._listen(socket, closed_at)
-                    tries = 0
-                    self._seen.connected -= 1
-                    self._seen.closes[code] += 1
-                    closed_at = time.monotonic()
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                tries += 1
-            longest = RESTART_WAIT_SECONDS if code == RESTARTING else FIRST_WAIT_SECONDS * 2**tries
-            await asyncio.sleep(random.random() * longest)
-
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, closed_at: float) -> int | None:
-        """Until the socket closes: why it did."""
-        welcome = await socket.receive_json(timeout=ANSWER_SECONDS)
-        assert welcome["type"] == "welcome", welcome
-        self._seen.connected += 1
-        if closed_at:
-            self._seen.away.append(time.monotonic() - closed_at)
-        try:
-            while True:
-                try:
-                    message = await socket.receive(timeout=PING_SECONDS)
-                except TimeoutError:
-                    await socket.send_json({"type": "ping"})
-                    continue
-                if message.type != aiohttp.WSMsgType.TEXT:
-                    return socket.close_code
-        except asyncio.CancelledError:
-            self._seen.connected -= 1
-            raise
