@@ -16,7 +16,7 @@ import django
 from django.conf import settings
 
 # Production's own settings: what is rehearsed is what is deployed.
-os.environ["DEBUG"] = "false"
+os.environ.update(DEBUG="false", STORE_URL="https://store.example")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "accountsstore.settings")
 django.setup()
 
@@ -137,13 +137,13 @@ async def main(folder: Path, stack: Stack) -> bool:
                 for edge, entrance in zip(edges, entrances, strict=True):
                     await asyncio.to_thread(edge.reload, entrance)
                 with phase("app-1 is killed") as killed:
-                    killed.expected = dict.fromkeys(people.groups, {"app-2"})
+                    killed.expected = {group: {"app-2"} for group in people.groups}
                     killed.fault = time.monotonic()
                     await victim.kill()
                     await people.each_finishes(2)
                     killed.told(journal, people.sockets)
                 with phase("app-1 is started again") as healed:
-                    healed.expected = dict.fromkeys(people.groups, {"app-1", "app-2"})
+                    healed.expected = {group: {"app-1", "app-2"} for group in people.groups}
                     await victim.start()
                     started = time.time()
                     await _until(lambda: all(_answers(log, inventory, started) for log in logs))

@@ -75,10 +75,11 @@ class Member(Person):
                 await self.tab.say(self._unacknowledged[0])
         elif kind == "message.new":
             await self._take(frame)
-        elif self._unacknowledged and frame.get("client_id") == self._unacknowledged[0]["client_id"]:
+        elif self._unacknowledged:
+            said, answered = self._unacknowledged
             # An acknowledgement, an error or a warning; a second one when it was said twice.
-            if not self._unacknowledged[1].done():
-                self._unacknowledged[1].set_result(frame)
+            if frame.get("client_id") == said["client_id"] and not answered.done():
+                answered.set_result(frame)
         # Also what came while the tab was away.
         self._news.set()
 
