@@ -42,7 +42,8 @@ from locustfiles.fleet.people import Buyer, Member, Seller, Staff  # noqa: E402
 from locustfiles.release.hosts import NAME, drained, running, two_hosts  # noqa: E402
 from locustfiles.release.tab import Sockets  # noqa: E402
 
-BUYERS = 4
+# More pieces than they can buy meanwhile.
+BUYERS, PIECES = 4, 60
 # Only a backstop for a busy machine: each phase ends when what it waits for has happened.
 PHASE_SECONDS = 180
 EDGES = ("edge-1", "edge-2")
@@ -186,7 +187,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 def _seed() -> list[str]:
     """The codes of what is delivered by hand, one of each seller."""
-    codes = seed.seed()
+    codes = seed.seed(buyers=BUYERS, pieces=PIECES)
     seed.person_new("staff-2", make_password(seed.PASSWORD), is_staff=True, is_superuser=True)
     return codes[1::2]
 

@@ -262,7 +262,7 @@ class Staff(Member):
 
         async def attempt() -> str:
             page = await self.get(path)
-            if not (action := re.search(rf'href="(/admin/payments/[^"]*{name}[^"]*)"', page)):
+            if not (action := re.search(rf'href="({path.removesuffix("change/")}[^"?]*{name}[^"]*)"', page)):
                 return ""
             question = await self.get(html.unescape(action[1]))
             fields: dict[str, Any] = form_fields(question) | data
