@@ -1,6 +1,6 @@
 # The commands of this repository. Each one prepares what it needs and does nothing that is already done.
 
-.PHONY: help run install test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets load rehearse-release
+.PHONY: help run install test check format lock clean test-stack chaos drill bench-search bench-chat bench-sockets load rehearse-release rehearse-fleet
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,3 +50,6 @@ load: ## Find how many people a store on this machine carries and what gives way
 
 rehearse-release: ## Replace two app hosts behind nginx, one after the other, while people use the store; print what they noticed (PEOPLE=100)
 	@deploy/local/rehearse_release
+
+rehearse-fleet: ## Trade and talk across two app hosts, kill one, start it again; prove that nothing was lost or doubled
+	@deploy/local/rehearse_fleet

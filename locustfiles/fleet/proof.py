@@ -13,10 +13,10 @@ Row = dict[str, Any]
 
 def compare(told: list[Row], mail_server: Path) -> list[Finding]:
     """As in a chaos run; and each step of an order, each approval, each login, and each message at the other's tab."""
-    return [*proof.compare(told, mail_server), _steps(told), _approvals(told), _logins(told), unheard(told)]
+    return [*proof.compare(told, mail_server), compare_steps(told), _approvals(told), _logins(told), unheard(told)]
 
 
-def _steps(told: list[Row]) -> Finding:
+def compare_steps(told: list[Row]) -> Finding:
     """Each stands in the order's timeline, once."""
     found = Finding("steps")
     expected = {f"{row['number']} {row['happening']}" for row in told if row["deed"] == "step"}
