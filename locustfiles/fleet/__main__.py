@@ -141,7 +141,7 @@ async def main(folder: Path, stack: Stack) -> bool:
                     killed.expected = {group: {"app-2"} for group in people.groups}
                     killed.fault = time.monotonic()
                     await victim.kill()
-                    await people.each_finishes(2)
+                    await people.each_finishes(1)
                     killed.told(journal, people.sockets)
                 with phase("app-1 is started again") as healed:
                     healed.expected = {group: {"app-1", "app-2"} for group in people.groups}

@@ -244,10 +244,10 @@ class Staff(Member):
                     self.journal.acknowledged("approve", user=self.username, deposit=path.split("/")[4])
             if self.asks:
                 for path in await self._queue("/admin/payments/order/?state__exact=accepted", "order"):
-                    await self._decide(path, "release_early", reason="The buyer has no objection.")
+                    await self._decide(path, "release-early", reason="The buyer has no objection.")
             else:
                 for path in await self._queue("/admin/payments/approval/?is_open__exact=1", "approval"):
-                    if page := await self._decide(path, "confirm_release"):
+                    if page := await self._decide(path, "confirm-release"):
                         self.journal.acknowledged(
                             "step", user=self.username, number=NUMBER.findall(page)[0], happening="release_early"
                         )
