@@ -44,6 +44,10 @@ def test_a_message_that_came_to_the_other_twice_is_doubled() -> None:
     assert unheard(told).doubled == ["Hello"]
 
 
+def test_a_note_of_the_store_comes_to_both_and_is_not_doubled() -> None:
+    assert unheard([message("hear", "nadia"), message("hear", "omar")]).is_well
+
+
 @pytest.mark.django_db
 def test_a_step_that_the_timeline_does_not_have_is_lost_and_one_that_it_has_twice_is_doubled(order: Order) -> None:
     told = [{"deed": "buy", "number": order.number}]
