@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from accountsstore.management.processes import WITH_PARENT
+
 logger = logging.getLogger("chaos")
 
 RESTART_SECONDS = 1.0
@@ -47,7 +49,7 @@ class Processes:
     async def _start(self, name: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = await asyncio.create_subprocess_exec(
-                *self._commands[name], env=self._env, stdout=log, stderr=log, start_new_session=True
+                *WITH_PARENT, *self._commands[name], env=self._env, stdout=log, stderr=log, start_new_session=True
             )
 
     async def _keep(self, name: str) -> None:

@@ -134,9 +134,12 @@ async def main(folder: Path, stack: Stack) -> bool:
                 with phase("Buyers on app-1, sellers on app-2") as apart:
                     apart.expected = {"buyers": {"app-1"}, "sellers": {"app-2"}, "staff": {"app-1", "app-2"}}
                     await people.each_finishes(2)
-                # From now on as in production: both edges know both hosts. Sockets stay where they are.
-                for edge, entrance in zip(edges, entrances, strict=True):
-                    await asyncio.to_thread(edge.reload, entrance)
+                with phase("Both nginx know both hosts, sockets stay where they are") as together:
+                    together.expected = {group: {"app-1", "app-2"} for group in people.groups}
+                    for edge, entrance in zip(edges, entrances, strict=True):
+                        await asyncio.to_thread(edge.reload, entrance)
+                    # What the old workers of nginx had begun, which know one host alone, has ended then.
+                    await people.each_finishes(1)
                 with phase("app-1 is killed") as killed:
                     killed.expected = {group: {"app-2"} for group in people.groups}
                     killed.fault = time.monotonic()
