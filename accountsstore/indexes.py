@@ -22,7 +22,8 @@ class MongoIndex(Index):
 
 def index_keys(model: type[Model], index: Index) -> dict[str, int]:
     """The columns of an index, each with 1 or -1, as MongoDB names them."""
-    return {str(model._meta.get_field(name).column): -1 if order else 1 for name, order in index.fields_orders}
+    columns = {field.name: str(field.column) for field in model._meta.concrete_fields}
+    return {columns[name]: -1 if order else 1 for name, order in index.fields_orders}
 
 
 def read_in_index(rows: QuerySet[M], *begins: str) -> QuerySet[M]:
