@@ -44,12 +44,13 @@ def pytest_collection_finish() -> None:
 TOGETHER = {
     "accountsstore/tests/test_story.py": "store of the story",
     "accountsstore/tests/mongo/test_scans.py": "scans",
-    "accountsstore/tests/test_axe.py": "store",
-    "accountsstore/tests/test_load.py::test_the_people": "store",
     "accountsstore/tests/test_workers.py": "workers",
-    "accountsstore/tests/demo/": "demo",
     "accountsstore/tests/edge/": "edge",
     "accountsstore/tests/test_bootstrap_servers.py": "bootstrap",
+    # These two wait for the demo that the story loads.
+    "accountsstore/tests/test_axe.py": "store",
+    "accountsstore/tests/test_load.py::test_the_people": "store",
+    "accountsstore/tests/demo/": "demo",
     "accountsstore/tests/test_faults.py": "faults",
     "accountsstore/tests/test_metrics.py": "metrics",
     "accountsstore/tests/mongo/test_away.py": "away",
