@@ -30,7 +30,7 @@ from django.core.management import call_command  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from accountsstore.demo.drawings import receipt_picture  # noqa: E402
-from accountsstore.stack.configuration import write_private  # noqa: E402
+from accountsstore.fleet.configuration import write_private  # noqa: E402
 from chat.models import Conversation, Participant  # noqa: E402
 from listings.management.commands import bench_search  # noqa: E402
 from listings.models import Listing  # noqa: E402
