@@ -15,7 +15,7 @@ from django.utils import translation
 from accounts.models import User
 from accountsstore import served, tracing
 from accountsstore.errors import StoreError
-from accountsstore.events import MessageNew, Receipt, staff_group
+from accountsstore.events import Receipt, staff_group
 from chat import frames
 from chat.contact_details import contact_details, require_confirmed
 from chat.errors import ContactDetails, NotAMember, SeqAhead
@@ -24,7 +24,7 @@ from chat.notes import note_text
 from chat.selectors import membership, messages_changed_since, messages_since, others_in, people_with
 from chat.services.changes import changed_event, message_delete, message_edit
 from chat.services.drafts import Draft
-from chat.services.messages import message_send, messages_send
+from chat.services.messages import message_event, message_send, messages_send
 from chat.services.receipts import message_delivered, message_read
 
 # More than this was missed: the page is loaded again.
@@ -232,18 +232,6 @@ def _refused(error: StoreError, conversation: str) -> frames.Error:
 
 def _as_frame(message: Message) -> dict[str, Any]:
     """The frame that `MessageNew` was, made from the row."""
-    sender = message.sender
-    event = MessageNew(
-        conversation=message.conversation_id.hex,
-        seq=message.seq,
-        sender=sender.pk.hex if sender else "",
-        sender_name=sender.name if sender else settings.STORE_NAME,
-        client_id=message.client_id if sender else "",
-        kind=message.kind,
-        body=note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body,
-        at=message.created_at.isoformat(timespec="milliseconds"),
-        files=message.files,
-        edited=message.is_edited,
-        deleted=message.deleted_at is not None,
-    )
+    body = note_text(message.body) if message.kind == Message.Kind.SYSTEM else message.body
+    event = message_event(message, body=body)
     return {"type": event.type, **event.payload()}

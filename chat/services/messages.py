@@ -121,7 +121,10 @@ def _write(drafts: Sequence[Draft]) -> list[Message | StoreError]:
         _move_places(message, people[message.conversation_id])
     rows_save([person for pk in conversations for person in people[pk]], *PLACE_FIELDS)
     publish_all(
-        (_new_event(message, body=message.body), [user_group(each.user_id) for each in people[message.conversation_id]])
+        (
+            message_event(message, body=message.body),
+            [user_group(each.user_id) for each in people[message.conversation_id]],
+        )
         for message, _files in written
     )
     for message, _files in written:
@@ -210,8 +213,8 @@ def preview(text: str, files: Sequence[dict[str, Any]] = ()) -> str:
     return line if len(line) <= PREVIEW_MAX else line[: PREVIEW_MAX - 1] + "…"
 
 
-def _new_event(message: Message, *, body: str) -> MessageNew:
-    """`body`: that of the message, or the store's line in the reader's language."""
+def message_event(message: Message, *, body: str) -> MessageNew:
+    """What a message says to open sockets. `body`: its own, or the store's line in the reader's language."""
     sender = message.sender
     return MessageNew(
         conversation=message.conversation_id.hex,
@@ -223,6 +226,8 @@ def _new_event(message: Message, *, body: str) -> MessageNew:
         body=body,
         at=message.created_at.isoformat(timespec="milliseconds"),
         files=message.files,
+        edited=message.is_edited,
+        deleted=message.deleted_at is not None,
     )
 
 
@@ -254,7 +259,7 @@ def _system_message(*, conversation: Conversation, note: str, dedupe_key: str) -
         with translation.override(person.user.language):
             text = note_text(note)
         _copy_to_list(message, person, preview(text))
-        publish(_new_event(message, body=text), to=[person.user_id])
+        publish(message_event(message, body=text), to=[person.user_id])
     rows_save(people, *PLACE_FIELDS)
     return message
 
@@ -275,5 +280,5 @@ def store_message(*, conversation: Conversation, author: User, client_id: str, b
         _copy_to_list(message, person, preview(body))
         _mail_if_missed(message, person)
     rows_save(people, *PLACE_FIELDS)
-    publish(_new_event(message, body=body), to=[person.user_id for person in people])
+    publish(message_event(message, body=body), to=[person.user_id for person in people])
     return message
