@@ -14,7 +14,6 @@ missing_packages() {
 # packages: sets $left_out to the pytest marker expression that leaves out what cannot run here
 packages() {
     left_out=
-    command -v kubectl >/dev/null || echo "      Left out: putting deploy/kubernetes together. kubectl is no package of Debian's: kubernetes.io/docs/tasks/tools"
     missing=$(missing_packages | tr '\n' ' ')
     if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "      installing $missing"
