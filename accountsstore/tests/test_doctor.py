@@ -168,7 +168,8 @@ def test_a_bucket_that_loses_or_keeps_everything_is_told(bucket: Any) -> None:  
         client.delete_bucket_lifecycle(Bucket=bucket.name)
 
 
-def test_a_store_without_buckets_has_none_to_look_at() -> None:
+def test_a_store_without_buckets_has_none_to_look_at(settings: Settings) -> None:
+    settings.S3_BUCKET = settings.BACKUP_S3_BUCKET = ""
     assert found("buckets") == []
 
 
