@@ -14,8 +14,10 @@ from django.core.cache import cache
 from django.db.models import Model, QuerySet
 
 from accounts.models import User
-from accountsstore.paging import Page, page_of
+from accountsstore.indexes import read_in_index
+from accountsstore.paging import PAGE_SIZE, Page, page_of
 from accountsstore.rows import rows_find
+from listings.index_choice import index_for
 from listings.models import Category, CategoryField, Listing, SellerFigures
 from listings.terms import terms_held, with_terms
 from listings.words import facet_term, query_words
@@ -58,7 +60,8 @@ class Figures:
 
 def listing_search(search: Search, cursor: str = "") -> Page[Listing]:
     """One page of matching listings, with category, seller, figures and cover at hand; see `accountsstore.paging`."""
-    page = page_of(_matching(search), SORTS.get(search.sort, SORTS["newest"]), cursor)
+    order = SORTS.get(search.sort, SORTS["newest"])
+    page = page_of(_matching(search, order, PAGE_SIZE + 1), order, cursor)
     for_cards(page.items)
     return page
 
@@ -97,13 +100,14 @@ def on_sale() -> QuerySet[Listing]:
     return rows.exclude(category_id__in=closed) if closed else rows
 
 
-def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
-    """The listings on sale that fit, unsorted. `facets=False` leaves the choices aside."""
+def _matching(search: Search, order: tuple[str, ...], wanted: int, *, facets: bool = True) -> QuerySet[Listing]:
+    """The listings on sale that fit, of which `wanted` will be asked for in this order. `facets=False` leaves the choices
+    aside."""
     rows = on_sale()
+    categories: set[Any] = set()
     if search.category is not None:
-        below = [category.pk for category in rows_find(Category, parent=search.category.pk)]
-        own = search.category.pk
-        rows = rows.filter(category_id__in=[own, *below]) if below else rows.filter(category_id=own)
+        categories = {search.category.pk, *(row.pk for row in rows_find(Category, parent=search.category.pk))}
+        rows = rows.filter(category_id__in=categories)
     if search.price_min is not None:
         rows = rows.filter(price_minor__gte=search.price_min)
     if search.price_max is not None:
@@ -111,9 +115,18 @@ def _matching(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
     choices = dict(search.choices) if facets else {}
     if deliveries := choices.pop(DELIVERY, None):
         rows = rows.filter(delivery__in=deliveries)
-    wanted = [[facet_term(key, value) for value in values] for key, values in choices.items()]
-    narrowed = not (search.category is None and search.price_min is None and search.price_max is None)
-    return with_terms(rows, query_words(search.text), wanted, narrowed=narrowed)
+    of_facets = [[facet_term(key, value) for value in values] for key, values in choices.items()]
+    rows, terms = with_terms(rows, query_words(search.text), of_facets)
+    index = index_for(
+        order, wanted, terms=terms, categories=categories, price_min=search.price_min, price_max=search.price_max
+    )
+    return read_in_index(rows, index)
+
+
+def _sampled(search: Search, *, facets: bool = True) -> QuerySet[Listing]:
+    """As many of the listings that fit as are counted."""
+    rows = _matching(search, (), COUNT_LIMIT + 1, facets=facets)
+    return rows.using(settings.STALE_READS).order_by()[: COUNT_LIMIT + 1]
 
 
 # ---------------------------------------------------------------- figures beside the facets
@@ -133,17 +146,16 @@ def search_figures(search: Search, facets: list[CategoryField]) -> Figures:
 
 def matching_count(search: Search) -> int:
     """How many match; one above the limit stands for "more"."""
-    return _matching(search).using(settings.STALE_READS).order_by()[: COUNT_LIMIT + 1].count()
+    return len(_sampled(search).values_list("pk"))
 
 
 def figures_now(search: Search, facets: list[CategoryField]) -> Figures:
     """As `search_figures`, counted anew."""
     # The choices are left aside in the query and applied here, so that each facet counts what the others leave.
     terms = {facet_term(f.key, value): (f.key, value) for f in facets for value in facet_values(f)}
-    sample = _matching(search, facets=False).using(settings.STALE_READS).order_by()[: COUNT_LIMIT + 1]
     held = [
         {DELIVERY: delivery, **dict(terms[term] for term in its_terms)}
-        for delivery, its_terms in terms_held(sample, list(terms))
+        for delivery, its_terms in terms_held(_sampled(search, facets=False), list(terms))
     ]
     keys = [DELIVERY, *(field.key for field in facets)]
     by_value: dict[str, dict[str, int]] = {}
@@ -156,7 +168,8 @@ def figures_now(search: Search, facets: list[CategoryField]) -> Figures:
                 if key in values_of and all(values_of.get(k) in chosen for k, chosen in others)
             )
         )
-    return Figures(total=matching_count(search), capped=len(held) > COUNT_LIMIT, by_value=by_value)
+    total = matching_count(search) if search.choices else len(held)
+    return Figures(total=total, capped=len(held) > COUNT_LIMIT, by_value=by_value)
 
 
 def facet_fields(category: Category | None) -> list[CategoryField]:

@@ -16,7 +16,8 @@ from django.db import connection
 from django.db.models import Func, JSONField, Lookup, QuerySet
 
 from accountsstore.db import atomic
-from accountsstore.indexes import index_keys, read_in_index
+from accountsstore.indexes import index_keys
+from listings.index_choice import TELLING, current_sample
 from listings.models import Listing, ListingTerm
 
 HOPS = 16
@@ -62,15 +63,15 @@ def signature(terms: Iterable[str]) -> bytes:
 
 
 def with_terms(
-    rows: QuerySet[Listing], words: list[str], facets: list[list[str]], *, narrowed: bool
-) -> QuerySet[Listing]:
-    """Those with all of the words, of which the last may go on, and with any of the terms of each facet. `narrowed`: a
-    category or a price leaves few rows already."""
+    rows: QuerySet[Listing], words: list[str], facets: list[list[str]]
+) -> tuple[QuerySet[Listing], list[list[str]]]:
+    """Those with all of the words, of which the last may go on, and with any of the terms of each facet; and the lists of
+    terms of which MongoDB looks up the first in an index and compares the others, as `index_for` takes them."""
     *whole, beginning = words or [""]
     if not _is_array():
         for terms in [*([word] for word in whole), *facets]:
             rows = _with_rows(rows, term__in=terms)
-        return _with_rows(rows, term__gte=beginning, term__lt=beginning + _LAST) if beginning else rows
+        return (_with_rows(rows, term__gte=beginning, term__lt=beginning + _LAST) if beginning else rows), []
     alternatives = [[word] for word in whole]
     if beginning:
         # Of a few words the index gives the sorted rows, one merged with the other; of a range it gives all, to be
@@ -80,21 +81,16 @@ def with_terms(
             alternatives.append(terms)
         else:
             rows = rows.filter(terms__startswith=beginning)
-    if not alternatives:
-        # Facets alone say little: an index of the category or the sort may do better, and MongoDB finds out.
-        for terms in facets:
-            rows = rows.filter(terms__in=terms)
-        return rows
     alternatives += facets
     if len(alternatives) > 1:
         alternatives.sort(key=lambda terms: sum(map(_frequency, terms)))
-    rows = rows.filter(terms__hold=alternatives)
-    # A price may be rarer than each of the words; MongoDB finds out.
-    return rows if narrowed else read_in_index(rows, "terms", "state")
+    return (rows.filter(terms__hold=alternatives) if alternatives else rows), alternatives
 
 
 def _frequency(term: str) -> int:
-    """How many listings on sale have the term: at most COUNTED, and not of this minute."""
+    """How many listings on sale have the term: about, or at most COUNTED, and not of this minute."""
+    if (sample := current_sample()) and (rows := sample.with_any([term])).bit_count() >= TELLING:
+        return int(sample.count(rows))
     key = f"listings.frequency:{term}"
     known: int | None = cache.get(key)
     if known is None:
@@ -124,17 +120,13 @@ class Hold(Lookup):
         column = process_lhs(self, compiler, connection)
         first, *others = self.rhs
         found: dict[str, Any] = {column: {"$in": first} if len(first) > 1 else first[0] if first else {"$in": []}}
-        single = [terms[0] for terms in others if len(terms) == 1]
-        several = [terms for terms in others if len(terms) != 1]
-        # An $expr is looked at last.
-        exact: list[Any] = [{"$setIsSubset": [single, f"${column}"]}] if single else []
-        bits = [{"$bitsAllSet": signature(single)}] if single else []
-        for terms in several:
-            bits.append({"$bitsAnySet": signature(terms)})
-            exact.append({"$ne": [{"$setIntersection": [terms, f"${column}"]}, []]})
-        if exact:
-            found["$and"] = [{f"{column}_signature": each} for each in bits]
-            found["$expr"] = {"$and": exact}
+        # The only form of "one of these" that no plan is made for.
+        exact = [{"$nor": [{column: {"$nin": terms}}]} for terms in others]
+        bits = [{f"{column}_signature": {"$bitsAnySet": signature(terms)}} for terms in others if len(terms) != 1]
+        if single := [terms[0] for terms in others if len(terms) == 1]:
+            bits.append({f"{column}_signature": {"$bitsAllSet": signature(single)}})
+        if others:
+            found["$and"] = [*bits, *exact]
         return found
 
 

@@ -50,17 +50,11 @@ class SortedFirst(MongoQuery):
 
     def _hint(self) -> dict[str, dict[str, int]]:
         """See `accountsstore.indexes.read_in_index`."""
-        begins, model = getattr(self.query, "index_begins", ()), self.query.model
-        if not begins or model is None or not self._may_sort_first():
+        name, model = getattr(self.query, "index_name", ""), self.query.model
+        if not name or model is None:
             return {}
-        first = {str(model._meta.get_field(name).column): 1 for name in begins}
-        order = self._order()
-        # An index is read from either end.
-        ways = [list((first | {column: way * at for column, at in order.items()}).items()) for way in (1, -1)]
-        for index in model._meta.indexes:
-            if list((keys := index_keys(model, index)).items()) in ways:
-                return {"hint": keys}
-        return {}
+        index = next(index for index in model._meta.indexes if index.name == name)
+        return {"hint": index_keys(model, index)}
 
     def _may_sort_first(self) -> bool:
         others = (self.search_pipeline, self.subqueries, self.aggregation_pipeline, self.combinator_pipeline)

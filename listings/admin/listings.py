@@ -99,7 +99,7 @@ class ListingAdmin(StaffAdmin):
         found, _duplicates = super().get_search_results(request, queryset, search_term)
         if not found[:1]:
             asked = query_words(search_term)
-            found = with_terms(queryset, asked, [], narrowed=True) if asked else queryset.none()
+            found = with_terms(queryset, asked, [])[0] if asked else queryset.none()
         return found, False
 
     @display(description=_("Price"))

@@ -15,8 +15,9 @@ from accounts.models import User
 from accounts.tests.factories import SellerFactory
 from accountsstore.paging import page_of
 from accountsstore.tests.mongo.scans import commands_caught
+from listings import index_choice
 from listings.models import Category, Listing, ListingTerm, SellerFigures
-from listings.search import DELIVERY, SORTS, Search, facet_fields, listing_search, search_figures
+from listings.search import DELIVERY, SORTS, Search, facet_fields, figures_now, listing_search, search_figures
 from listings.services.listings import category_index, listing_pause, listing_update
 from listings.tasks import category_reindex
 from listings.terms import signature
@@ -39,21 +40,50 @@ def found(**asked: Any) -> set[Any]:
 @pytest.mark.production
 @pytest.mark.skipif(connection.vendor != "mongodb", reason="speaks of MongoDB")
 @pytest.mark.parametrize("sort", SORTS)
-def test_words_alone_are_looked_up_in_the_index_of_their_sort_without_trying_others(sort: str) -> None:
-    def hints(**asked: Any) -> list[Any]:
+def test_a_large_store_reads_a_word_in_the_index_of_its_sort_without_trying_others(
+    sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hints(text: str) -> list[Any]:
+        monkeypatch.setattr(index_choice, "_kept", (0.0, None))
         with commands_caught() as caught:
-            assert titles(sort=sort, **asked) == ["Knight sword"]
+            assert titles(sort=sort, text=text) == ["Knight sword"]
         lists = [command for command in caught.values() if command.get("aggregate") == Listing._meta.db_table]
-        return [command.get("hint") for command in lists]
+        return [command.get("hint") for command in lists if "$sample" not in command["pipeline"][0]]
 
-    listing = ListingFactory(title="Knight sword")
+    ListingFactory(title="Knight sword")
+    ListingFactory(title="Shield")
+    assert hints("sword knight ") == [None], "a small store leaves it to MongoDB"
+    monkeypatch.setattr(index_choice, "FEW", 1)
     column = SORTS[sort][0].lstrip("-")
     # That of the cheapest is read backwards for the dearest.
     order = 1 if column == "price_minor" else -1
     expected = {"terms": 1, "state": 1, column: order, "_id": order}
-    assert hints(text="sword knight ") == hints(text="knig") == [expected]
-    # A category or a price may be rarer than the word.
-    assert hints(text="knight", category=listing.category) == hints(text="knight", price_min=1) == [None]
+    assert hints("sword knight ") == hints("knig") == [expected]
+
+
+@pytest.mark.production
+@pytest.mark.skipif(connection.vendor != "mongodb", reason="speaks of MongoDB")
+def test_a_large_store_finds_and_counts_the_same_whatever_narrows_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    knight = ListingFactory(title="Knight sword", price_minor=500)
+    ListingFactory(title="Knight shield", price_minor=900)
+    ListingFactory(title="Sword", price_minor=500, category=knight.category)
+    searches = [
+        Search(text=text, category=category, price_min=low, price_max=high, sort=sort)
+        for text in ("", "knight ", "sword kni")
+        for category in (None, knight.category)
+        for low, high in ((None, None), (400, None), (None, 600), (450, 550))
+        for sort in SORTS
+    ]
+
+    def answers() -> list[Any]:
+        monkeypatch.setattr(index_choice, "_kept", (0.0, None))
+        return [
+            ([row.title for row in listing_search(search).items], figures_now(search, []).total) for search in searches
+        ]
+
+    before = answers()
+    monkeypatch.setattr(index_choice, "FEW", 1)
+    assert answers() == before
 
 
 # ---------------------------------------------------------------- what is found
