@@ -120,7 +120,7 @@ def index_for(
         "price_minor": sample.priced(price_min, price_max),
     }
     matches = _matches(sample, [*conditions.values(), *of_terms[1:]])
-    costs: dict[str, float] = {}
+    costs: dict[str, tuple[float, bool]] = {}
     for index in Listing._meta.indexes:
         *leading, first = [name for name, _order in index.fields_orders if name != "id"]
         if leading not in (["state"], ["terms", "state"], ["category", "state"]):
@@ -130,10 +130,11 @@ def index_for(
         read = conditions.get(leading[0], sample.on_sale)
         if first == "price_minor":
             read &= conditions["price_minor"]
-        costs[index.name] = sample.count(read)
-        if not order or order[0].lstrip("-") == first:
-            # In this order the reading ends with the page.
-            costs[index.name] *= min(1, wanted / matches)
+        cost, must_sort = sample.count(read), bool(order) and order[0].lstrip("-") != first
+        if not must_sort:
+            # The reading ends with the page.
+            cost *= min(1, wanted / matches)
+        costs[index.name] = (cost, must_sort)
     return min(costs, key=costs.__getitem__)
 
 
