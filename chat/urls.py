@@ -11,6 +11,7 @@ urlpatterns = [
     path("messages/to/<username>/", conversations.conversation_start, name="start"),
     path("messages/order/<number>/", conversations.order_panel, name="order_panel"),
     re_path(rf"^messages/{KEY}/$", conversations.conversation, name="conversation"),
+    path("messages/rows/", conversations.conversation_rows, name="conversation_rows"),
     re_path(rf"^messages/{KEY}/row/$", conversations.conversation_row, name="conversation_row"),
     re_path(rf"^messages/{KEY}/send/$", conversations.conversation_send, name="conversation_send"),
     re_path(rf"^messages/{KEY}/earlier/$", conversations.earlier, name="earlier"),

@@ -1,6 +1,7 @@
 """Two people talk, in two browsers, over the real socket."""
 
 import dataclasses
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,6 +176,39 @@ def test_a_hundred_drops_in_the_middle_of_a_talk_lose_repeat_and_reorder_nothing
     assert lines(amal) == stored
     assert [body for body in stored if body.startswith("mine")] == [f"mine {number}" for number in range(DROPS)]
     assert len(stored) == 2 * DROPS
+
+
+def test_the_list_shows_what_came_before_the_socket_listened_and_while_it_was_away(
+    page_of: Open, talk: Conversation, buyer: User, seller: User
+) -> None:
+    amal = page_of(buyer)
+    sockets: list[object] = []
+
+    def say(text: str) -> None:
+        message_send(conversation_id=talk.pk, sender=seller, client_id=uuid.uuid4().hex, body=text)
+
+    def between(socket: object) -> None:
+        sockets.append(socket)
+        say(f"Unheard {len(sockets)}")
+        server = socket.connect_to_server()  # type: ignore[attr-defined]
+        server.on_message(lambda text: socket.send(text))  # type: ignore[attr-defined]
+
+    say("Read with the page")
+    amal.route_web_socket("**/ws/", between)
+    amal.goto("/messages/")
+    row = amal.locator("[data-list-text]")
+    expect(row).to_have_text("Unheard 1")
+    expect(amal.locator("[data-list-unread]")).to_contain_text("2")
+    sockets[-1].close()  # type: ignore[attr-defined]
+    amal.evaluate("dispatchEvent(new Event('online'))")
+    expect(row).to_have_text("Unheard 2")
+    # The open one stays marked, and counts nothing.
+    amal.goto(talk.get_absolute_url())
+    sockets[-1].close()  # type: ignore[attr-defined]
+    amal.evaluate("dispatchEvent(new Event('online'))")
+    expect(amal.locator("[data-conversation] [aria-current=page]")).to_have_count(1)
+    expect(amal.locator("[data-list-text]")).to_have_text(f"Unheard {len(sockets)}")
+    expect(amal.locator("[data-list-unread]")).to_be_hidden()
 
 
 def test_a_page_whose_process_stops_comes_back_soon_and_at_a_moment_of_chance(page_of: Open, buyer: User) -> None:

@@ -15,12 +15,12 @@ from django_ratelimit.core import is_ratelimited
 from accounts.models import User
 from accountsstore.context import Counts
 from accountsstore.errors import StoreError
-from accountsstore.paging import page_of
+from accountsstore.paging import Page, page_of
 from chat import selectors
 from chat.contact_details import require_confirmed
 from chat.errors import ContactDetails
 from chat.forms import MailForm
-from chat.models import Notification
+from chat.models import Notification, Participant
 from chat.notification_texts import MUTABLE, TOPICS, notification_text
 from chat.services.conversations import conversation_direct, conversation_for_order
 from chat.services.messages import message_send
@@ -46,13 +46,13 @@ def _list_context(request: HttpRequest) -> dict[str, Any]:
     words = request.GET.get("q", "").strip()[:80]
     if words:
         return {"rows": selectors.conversations_matching(request.user, words), "words": words}
-    page = page_of(
-        selectors.talked(request.user),
-        selectors.CONVERSATION_ORDER,
-        request.GET.get("after", ""),
-        CONVERSATIONS_PER_PAGE,
-    )
+    page = _list_page(request)
     return {"rows": selectors.conversation_rows(page.items), "page": page, "words": ""}
+
+
+def _list_page(request: HttpRequest) -> Page[Participant]:
+    talked, after = selectors.talked(request.user), request.GET.get("after", "")
+    return page_of(talked, selectors.CONVERSATION_ORDER, after, CONVERSATIONS_PER_PAGE)
 
 
 @login_required
@@ -73,6 +73,18 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
         if thread.ticket:
             notifications_read_about(user=request.user, url=mine.conversation.get_absolute_url())
     return render(request, "chat/conversation.html", _list_context(request) | {"thread": thread})
+
+
+@login_required
+@require_GET
+@never_cache
+def conversation_rows(request: HttpRequest) -> HttpResponse:
+    """The first rows of the list, for a page that may have missed something; 204 if there are none, or the newest is the
+    message that `?newest=` names, as {conversation}.{seq}."""
+    found = _list_page(request).items
+    if not found or f"{found[0].conversation_id.hex}.{found[0].last_seq}" == request.GET.get("newest"):
+        return HttpResponse(status=204)
+    return render(request, "chat/list_rows.html", {"rows": selectors.conversation_rows(found)})
 
 
 @login_required

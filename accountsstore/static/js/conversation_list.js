@@ -6,8 +6,11 @@ const on = (name, act) => document.body.addEventListener(name, (event) => act(ev
 const clockIn = (timeZone) => new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 const rowOf = (id) => document.querySelector(`[data-conversation="${CSS.escape(id)}"]`);
 const askedFor = new Map();
+let connectedBefore = false;
+let heard = 0;
 
 on("store:message.new", (frame, event) => {
+  heard += 1;
   const row = rowOf(frame.conversation);
   if (!row || askedFor.has(frame.conversation)) return void askForRow(frame.conversation);
   if (frame.seq <= Number(row.dataset.last)) return; // the store had it when it drew the row
@@ -39,6 +42,33 @@ async function askForRow(id) {
   rowOf(id)?.remove();
   list.querySelector("[data-list-empty]")?.remove();
   list.querySelector("ul").insertAdjacentHTML("afterbegin", html);
+}
+
+// What came between the drawing of the page and the socket's welcome, or while there was none.
+on("store:connection", ({ up }) => {
+  if (!up) return;
+  // Without a socket also what was read elsewhere was missed.
+  catchUp(connectedBefore);
+  connectedBefore = true;
+});
+
+async function catchUp(whole) {
+  const list = document.querySelector("[data-rows-url]");
+  if (!list) return;
+  const top = list.querySelector("[data-conversation]");
+  const newest = top && !whole ? `${top.dataset.conversation}.${top.dataset.last}` : "";
+  const before = heard;
+  const answer = await fetch(`${list.dataset.rowsUrl}?newest=${newest}`).catch(() => null);
+  if (answer?.status !== 200 || answer.redirected) return; // nothing new, or the next connection asks again
+  const html = await answer.text();
+  if (heard !== before) return void catchUp(true); // drawn before what has come since
+  const open = list.querySelector("[aria-current]")?.closest("[data-conversation]");
+  list.querySelector("ul").innerHTML = html;
+  const now = open && rowOf(open.dataset.conversation);
+  if (!now) return;
+  now.className = open.className;
+  now.querySelector("a").setAttribute("aria-current", "page");
+  now.querySelector("[data-list-unread]").hidden = true;
 }
 
 function showInList(row, { body, files, deleted }) {
