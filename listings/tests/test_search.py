@@ -69,10 +69,9 @@ def test_a_large_store_finds_and_counts_the_same_whatever_narrows_the_search(mon
     ListingFactory(title="Sword", price_minor=500, category=knight.category)
     searches = [
         Search(text=text, category=category, price_min=low, price_max=high, sort=sort)
-        for text in ("", "knight ", "sword kni")
+        for text, sort in (("", "newest"), ("knight ", "cheapest"), ("sword kni", "best-selling"))
         for category in (None, knight.category)
-        for low, high in ((None, None), (400, None), (None, 600), (450, 550))
-        for sort in SORTS
+        for low, high in ((None, None), (450, 550))
     ]
 
     def answers() -> list[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Index, Model, UniqueConstraint
 from pymongo import monitoring
@@ -72,3 +73,7 @@ def test_an_index_on_a_large_collection_has_time_to_be_built() -> None:
         with connection.schema_editor() as editor:
             editor.remove_index(Listing, index)
     assert [command["maxTimeMS"] > 3_600_000 for command in sent] == [True]
+
+
+def test_the_migrations_lack_nothing_here_either() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

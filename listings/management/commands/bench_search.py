@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import SellerProfile, User
 from listings.models import Category, CategoryField, Listing, SellerFigures
 from listings.search import DELIVERY, SORTS, Search, facet_fields, figures_now, listing_search
 from listings.terms import signature, terms_insert
@@ -100,6 +100,9 @@ class Command(BaseCommand):
             names = [SELLER.format(f"{n:03}") for n in range(SELLERS)]
             found = User.objects.bulk_create(User(username=name, email=f"{name}@bench.example") for name in names)
             SellerFigures.objects.bulk_create(SellerFigures(seller=user) for user in found)
+            # The load test opens their pages.
+            approved = SellerProfile.State.APPROVED
+            SellerProfile.objects.bulk_create(SellerProfile(user=user, state=approved) for user in found)
         return found
 
     def categories(self) -> list[Category]:
