@@ -233,7 +233,7 @@ def _memory_gb() -> float:
 
 def _prepare() -> None:
     """An empty folder, the database's tables, the static files."""
-    for path in (*FOLDER.glob("*.json"), *FOLDER.glob("report.*")):
+    for path in {*FOLDER.glob("*.json"), *FOLDER.glob("report.*")}:
         path.unlink()
     for name in ("store", "logs", "prometheus", "edge"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
