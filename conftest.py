@@ -45,7 +45,9 @@ TOGETHER = {
     "accountsstore/tests/test_story.py": "store of the story",
     "accountsstore/tests/mongo/test_scans.py": "scans",
     "accountsstore/tests/test_workers.py": "workers",
+    # The first waits for servers, the second for nobody.
     "accountsstore/tests/edge/": "edge",
+    "payments/tests/test_state_machine.py": "walk",
     "accountsstore/tests/test_bootstrap_servers.py": "bootstrap",
     # These two wait for the demo that the story loads.
     "accountsstore/tests/test_axe.py": "store",
