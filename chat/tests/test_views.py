@@ -75,6 +75,22 @@ def test_the_row_of_one_conversation_is_that_of_the_list(page: Client, talk: Con
 
 
 @pytest.mark.stack
+def test_a_page_that_may_have_missed_something_gets_the_rows_unless_it_knows_the_newest_message(
+    page: Client, client: Client, talk: Conversation, seller: User
+) -> None:
+    rows = reverse("chat:conversation_rows")
+    assert page.get(rows).status_code == 204, "there is nothing yet"
+    say(talk, seller, 3, "Hello")
+    assert page.get(rows, {"newest": f"{talk.pk.hex}.3"}).status_code == 204
+    for older in ("", f"{talk.pk.hex}.2"):
+        text = text_of(page.get(rows, {"newest": older}))
+        assert "Hello 3" in text
+        assert text.strip() in text_of(page.get(reverse("chat:conversations")))
+    client.logout()
+    assert client.get(rows).status_code == 302, "who is not signed in is asked to"
+
+
+@pytest.mark.stack
 def test_the_list_shows_the_newest_first_with_what_is_unread(page: Client, buyer: User, seller: User) -> None:
     older = conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller, title="Older thing"))
     newer = conversation_for_order(order=OrderFactory(buyer=buyer, seller=seller, title="Newer thing"))

@@ -19,7 +19,7 @@ from accountsstore.demo.people import BUYERS, OWNER, SELLERS, STAFF
 
 pytestmark = pytest.mark.slow
 
-SAME, SAME_IN_ADMIN = 3, 2
+SAME, SAME_IN_ADMIN = 6, 2
 # What following a link must not do: sign out, or pick the language for the rest of the crawl.
 LEFT_OUT = re.compile(r"^/(account/logout|language)/")
 # A lazy mistake of a template shows as one of these.

@@ -50,7 +50,7 @@ def test_no_page_and_no_service_reads_a_whole_collection(monkeypatch: pytest.Mon
     with commands_caught() as caught:
         call_command("seed_demo", stdout=io.StringIO())
         for who, start in ((None, "/"), (BUYERS[0], "/"), (SELLERS[0], "/"), (next(iter(STAFF)), "/admin/")):
-            crawl(signed_in(who.username) if who else Client(), start, same=1, same_in_admin=1)
+            crawl(signed_in(who.username) if who else Client(), start, same=2, same_in_admin=1)
     faults = {shape: found for shape, command in caught.items() if (found := scans(command)) and found not in SMALL}
     assert not faults, "\n\n".join(f"{found}\n{caught[shape]}" for shape, found in faults.items())
     assert len(caught) > 200, "the demo and the pages ask for much more"
