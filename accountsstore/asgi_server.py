@@ -4,6 +4,9 @@ What Daphne does for each frame that goes out, an event for the application's `s
 the event loop until the socket is found writable, costs several times what the frame itself does. So the scope of a
 WebSocket carries an extension, `accountsstore.socket`: `write(text)` frames the bytes and hands them to the kernel.
 
+What it does for each frame that comes in, a dozen steps of autobahn's that know of pieces, compression and streams, is
+for frames that need them. One that came whole is read here.
+
 And what it does for each connection, a request that twisted.web takes apart and Daphne puts together again for
 autobahn, costs as much as the connection. So a request for a WebSocket goes to autobahn as it comes.
 
@@ -14,6 +17,7 @@ accountsstore/tests/test_asgi_server.py fails when a new version of them does ot
 """
 
 import asyncio
+import contextlib
 import functools
 import gc
 import re
@@ -36,6 +40,7 @@ from twisted.internet.protocol import Protocol  # noqa: E402
 
 from accountsstore.metrics.sockets import Watch, count  # noqa: E402
 from accountsstore.socket_writer import EXTENSION, RESTARTING  # noqa: E402
+from accountsstore.websocket_frames import text_frame, whole_text  # noqa: E402
 
 # autobahn colours names for lines of debugging, whether anybody reads those or not: a dozen for each connection. `id`
 # is the least that takes their place.
@@ -86,23 +91,19 @@ class Opening(Protocol):
         protocol.dataReceived(data)
 
 
-def text_frame(text: bytes) -> bytes:
-    """The frame of a server for one message: RFC 6455, 5.2."""
-    length = len(text)
-    if length < 126:
-        return bytes((0x81, length)) + text
-    if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + text
-    return b"\x81\x7f" + length.to_bytes(8, "big") + text
-
-
 class SocketProtocol(WebSocketProtocol):
     # autobahn copies three dozen options into each connection, and formats them all for a line of debugging: half of what
     # a connection cost. The class has them instead, from StoreServer._ready.
     CONFIG_ATTRS = ()
 
     def dataReceived(self, data: bytes) -> None:
-        # autobahn's own formats three values for a line of debugging first.
+        between_frames = self.state == self.STATE_OPEN and not (self.data or self.current_frame or self.inside_message)
+        if between_frames and (text := whole_text(data)) is not None:
+            # What is not UTF-8 raises before anybody has it, and ends below as the standard wants.
+            with contextlib.suppress(UnicodeDecodeError):
+                self.onMessage(text, False)
+                return
+        # autobahn's own `dataReceived` formats three values for a line of debugging first.
         self._dataReceived(data)
 
     def write_text(self, text: bytes) -> int:

@@ -1,7 +1,7 @@
 """An ASGI application that writes frames as a test asks for them, run by our server: `python -m … PORT`.
 
 `both` sends a frame through the extension, one through ASGI, and again; `many N SIZE` writes N numbered frames of that
-size at once and then says how many bytes waited; `close` closes.
+size at once and then says how many bytes waited; `close` closes. Anything else comes back as it came.
 """
 
 import sys
@@ -27,6 +27,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
                 write(f"waited {waiting[-1]}".encode())
             case ["close"]:
                 await send({"type": "websocket.close", "code": 4400})
+            case _ if message["type"] == "websocket.receive":
+                write(message["text"].encode())
     # What is written to a socket that has closed goes nowhere.
     assert write(b"late") == 0
 

@@ -12,8 +12,16 @@ import pytest
 
 from accountsstore.socket_writer import RESTARTING
 from accountsstore.tests.programs import eventually, free_port, program, program_env, run_python
+from accountsstore.tests.test_websocket_frames import client_frame
 
 SECONDS = 60
+ONE, TWO = client_frame(b"one"), client_frame(b"two")
+# A message and a ping whose frames end in what would be a frame by itself: after five bytes, and after six.
+DISGUISE = client_frame(b"ha", mask=b"\x01\x02\x83\x84")
+AFTER_5, AFTER_6 = (
+    client_frame(client_frame(hidden, mask=mask)[6:], first, mask)
+    for hidden, first, mask in [(DISGUISE[1:], 0x81, b"\x80\x00\x00\x81"), (DISGUISE, 0x89, b"\x80\x80\x00\x00")]
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +78,62 @@ async def test_frames_of_every_length_arrive_whole(socket: aiohttp.ClientWebSock
     *numbered, waited = await texts(socket, 4)
     assert numbered == [str(n).rjust(size) for n in range(3)]
     assert waited.startswith("waited ")
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([client_frame("fünf".encode())], ["fünf"]),
+        ([client_frame(b"x" * 126)], ["x" * 126]),
+        ([client_frame(b"")], [""]),
+        ([ONE + TWO], ["one", "two"]),
+        ([ONE[:3], ONE[3:]], ["one"]),
+        ([client_frame(b"one, ", 0x01), client_frame(b"two", 0x80)], ["one, two"]),
+        ([ONE[:5], ONE[5:] + TWO[:4], TWO[4:]], ["one", "two"]),
+        ([AFTER_5[:5], AFTER_5[5:]], ["\2\1\2\2\4ic"]),
+        ([AFTER_6[:6], AFTER_6[6:]], ["8a 0102"]),
+        ([client_frame(b"", 0x89), ONE], ["8a ", "one"]),
+        # A message within another, and what is not UTF-8: closed with what RFC 6455 says, 1002 and 1007.
+        ([client_frame(b"one, ", 0x01), TWO], ["88 03ea"]),
+        ([client_frame(b"\xff")], ["88 03ef"]),
+    ],
+    ids=[
+        "short",
+        "long",
+        "empty",
+        "two at once",
+        "in pieces",
+        "in fragments",
+        "across",
+        "disguised 5",
+        "disguised 6",
+        "ping",
+        "within",
+        "not UTF-8",
+    ],
+)
+async def test_what_a_client_says_is_heard_however_it_comes(
+    port: int, socket: aiohttp.ClientWebSocketResponse, parts: list[bytes], said: list[str]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.get_extra_info("socket").setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1)
+    heard = []
+    async with asyncio.timeout(SECONDS):
+        for part in [HANDSHAKE, *parts]:
+            writer.write(part)
+            await writer.drain()
+            # The server has read it when it has answered somebody who asked later.
+            await socket.send_str("later")
+            assert await texts(socket, 1) == ["later"]
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in said:
+            kind, length = await reader.readexactly(2)
+            if length == 126:
+                length = int.from_bytes(await reader.readexactly(2), "big")
+            text = await reader.readexactly(length)
+            heard.append(text.decode() if kind == 0x81 else f"{kind:x} {text[:2].hex()}")
+    writer.close()
+    assert heard == said
 
 
 HANDSHAKE = (
