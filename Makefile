@@ -42,7 +42,7 @@ bench-search: ## Load a million listings and time each kind of search (LISTINGS=
 bench-chat: ## Load a conversation of a million messages and time its pages and searches (MESSAGES=100000 loads fewer; STACK=1 on MongoDB)
 	@deploy/local/bench_chat
 
-bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk)
+bench-sockets: ## Measure what a socket costs here, on Channels as it comes and on Socket.IO (PEOPLE=1000 sends fewer; PROFILE=realistic has them talk, PROFILE=churn come and go)
 	@deploy/local/bench_sockets
 
 load: ## Find how many people a store on this machine carries and what gives way; writes var/load/report.html (PEOPLE=100 plays so many)

@@ -5,6 +5,7 @@ there is to do, the more one transaction carries, and the less each message cost
 """
 
 import asyncio
+import math
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -15,6 +16,9 @@ from chat import frames, socket_work
 TRANSACTIONS_AT_ONCE = 2
 # A transaction of MongoDB should write no more than 1,000 rows; a message writes four.
 MESSAGES_AT_ONCE = 64
+# What comes sooner than this after a transaction began waits for more of its kind. Nobody feels it, and 3,000 people who
+# talk cost a process 0.24 of a CPU instead of 0.33 (docs/operations/performance.md).
+GATHER_SECONDS = 0.05
 
 Asked = tuple[dict[str, Any], frames.MessageSend]
 
@@ -24,6 +28,7 @@ class GroupCommit:
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Asked, asyncio.Future[list[Any]]]] = []
+        self._began_at = -math.inf
         self._transactions: set[asyncio.Task[None]] = set()
 
     async def answer(self, scope: dict[str, Any], frame: frames.MessageSend) -> list[Any]:
@@ -37,7 +42,14 @@ class GroupCommit:
         return await future
 
     async def _write(self) -> None:
-        while batch := self._waiting[:MESSAGES_AT_ONCE]:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            if (early := self._began_at + GATHER_SECONDS - loop.time()) > 0:
+                await asyncio.sleep(early)
+                # The other transaction may have taken them meanwhile.
+                continue
+            self._began_at = loop.time()
+            batch = self._waiting[:MESSAGES_AT_ONCE]
             del self._waiting[: len(batch)]
             asked = [each for each, _future in batch]
             results: list[list[Any] | Exception]

@@ -17,9 +17,10 @@ from locustfiles.sockets.realistic import PING_SECONDS, Talkers, prepare
 from locustfiles.sockets.server_process import Server, free_port
 
 REST_SECONDS, IDLE_SECONDS = 2.0, 4.0
-# How many of each, and in how many seconds: a trickle as in a store, not a burst that is read at once.
 AT_ONCE, TRIES = 10, 10
-EVENTS, PINGS, MESSAGES = (2_000, 5.0), (2_000, 5.0), (300, 6.0)
+# How many of each, and in how many seconds: a trickle as in a store, not a burst that is read at once. Messages come as
+# close to each other as in a busy process, where they share transactions.
+EVENTS, PINGS, MESSAGES = (2_000, 5.0), (2_000, 5.0), (600, 6.0)
 
 
 class PatientTalkers(Talkers):

@@ -136,18 +136,23 @@ def frame(talk: Conversation, number: int, body: str = "Hello") -> frames.Messag
     return frames.MessageSend(conversation=talk.pk.hex, client_id=f"client-{number:04}", body=body)
 
 
-def test_sockets_that_write_at_once_share_transactions_and_each_gets_its_own_answer(
-    talks: list[Conversation], seller: User, stranger: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared: list[int] = []
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many messages each transaction had."""
+    counts: list[int] = []
     answer_together = socket_work.answer_together
 
     def noting(asked: Any) -> Any:
-        shared.append(len(asked))
+        counts.append(len(asked))
         return answer_together(asked)
 
     monkeypatch.setattr(socket_work, "answer_together", noting)
+    return counts
 
+
+def test_sockets_that_write_at_once_share_transactions_and_each_gets_its_own_answer(
+    talks: list[Conversation], seller: User, stranger: User, shared: list[int]
+) -> None:
     asked = [(buyer_in(talk), frame(talk, n, f"{n}")) for n in range(5) for talk in talks]
     asked += [(stranger, frame(talks[0], 90)), (seller, frame(talks[1], 91, "Write me: somebody@example.com"))]
 
@@ -165,6 +170,28 @@ def test_sockets_that_write_at_once_share_transactions_and_each_gets_its_own_ans
         assert {ack.client_id: ack.seq for ack in acknowledged if ack.conversation == talk.pk.hex} == numbers
     assert answers[15][0].code == "not_a_member"
     assert isinstance(answers[16][0], frames.MessageWarning)
+
+
+def test_what_comes_soon_after_another_waits_for_more_of_its_kind(
+    talks: list[Conversation], seller: User, shared: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than this test takes to ask for all of them on the slowest machine.
+    monkeypatch.setattr("chat.group_commit.GATHER_SECONDS", 2)
+
+    async def play() -> list[Any]:
+        group_commit = GroupCommit()
+        asked = []
+        for number in range(5):
+            said = group_commit.answer({"user": seller, "headers": []}, frame(talks[0], number))
+            asked.append(asyncio.create_task(said))
+            # Until the first is being written, and then one after the other.
+            await asyncio.sleep(0)
+            while not shared:
+                await asyncio.sleep(0.001)
+        return await asyncio.gather(*asked)
+
+    assert [reply.seq for [reply] in async_to_sync(play)()] == [1, 2, 3, 4, 5]
+    assert shared == [1, 4]
 
 
 def test_what_fails_for_one_fails_for_no_other(talks: list[Conversation], seller: User) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 
 class Client(asyncio.Protocol):
-    """One connection. `on_text(client, text)` is called for each text frame, `on_close(client, code)` once."""
+    """One connection. `on_text(client, text)` is called for each text frame, `on_close(client, code)` once, where
+    the handshake had succeeded."""
 
     __slots__ = ("buffer", "close_code", "number", "on_close", "on_text", "opened", "ready", "transport")
 
@@ -70,7 +71,8 @@ class Client(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("closed in the handshake"))
-        self.on_close(self, self.close_code)
+        if self.opened:
+            self.on_close(self, self.close_code)
 
     def say(self, text: bytes) -> None:
         """Nothing, once the connection has ended."""

@@ -239,7 +239,7 @@ def check(acknowledged: dict[str, int]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=2000)
+    parser.add_argument("--people", type=int, default=6000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
