@@ -43,7 +43,7 @@ def verify(manifest: dict[str, Any], until: str, report: Report) -> None:
         _read(vault.file_piece(key))
     segments = mongo.following(manifest, until) if manifest["engine"] == "mongodb" else []
     for began, ended in segments:
-        _read(f"log/{began}-{ended}")
+        _read(vault.segment(began, ended))
     report(
         f"Backup {manifest['id']} is whole: {len(manifest['pieces'])} pieces, {len(keys)} files, "
         f"{len(segments)} segments of the log."
@@ -82,7 +82,7 @@ def _every_key(manifest: dict[str, Any], until: str) -> Iterator[str]:
     """Of the backup's files, then of those that the log tells of."""
     yield from files.keys_in(manifest)
     if manifest["engine"] == "mongodb":
-        names = [manifest["log"], *(f"log/{began}-{ended}" for began, ended in mongo.following(manifest, until))]
+        names = [manifest["log"], *(vault.segment(began, ended) for began, ended in mongo.following(manifest, until))]
         for name in names:
             for document in mongo.documents(vault.read(name)):
                 yield from files.keys_told_of(bson.decode(document))

@@ -84,7 +84,7 @@ def restore(manifest: dict[str, Any], until: str) -> str:
     last = manifest["log_ended"]
     _play(player, manifest["log"], "", last)
     for began, ended in following(manifest, until):
-        _play(player, f"log/{began}-{ended}", last, until)
+        _play(player, vault.segment(began, ended), last, until)
         last = min(ended, until)
     player.flush()
     staged = set(database.list_collection_names())

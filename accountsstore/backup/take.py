@@ -79,7 +79,7 @@ def prune() -> list[str]:
     manifests = [vault.manifest(moment) for moment in sorted(staying)]
     followed = kept(staying, settings.BACKUP_KEEP_DAYS, 0, 0)
     began = min((each["log_began"] for each in manifests if "log_began" in each and each["id"] in followed), default="")
-    vault.delete(f"log/{since}-{until}" for since, until in vault.segments() if until <= began)
+    vault.delete_log(began)
     if going:
         # Only what a backup named that goes: what the log has told of is not in a backup's list yet.
         named = {key for moment in going for key in files.keys_in(vault.manifest(moment))}
@@ -118,7 +118,8 @@ def _followed_until() -> str | None:
     if not moments:
         return None
     ended = str(vault.manifest(moments[-1])["log_ended"])
-    return max(ended, *(until for _, until in vault.segments()[-1:]), ended)
+    newest = vault.last_segment()
+    return max(ended, newest[1]) if newest else ended
 
 
 def _follow(since: str, stopped: Callable[[], bool]) -> None:
@@ -135,7 +136,7 @@ def _follow(since: str, stopped: Callable[[], bool]) -> None:
         now = time.monotonic()
         if (waiting and now >= due) or (reached != since and now >= quiet_until) or stopped():
             if reached != since:
-                vault.write(f"log/{since}-{reached}", waiting)
+                vault.write(vault.segment(since, reached), waiting)
             files.copy_told_of(keys)
             since, waiting = reached, []
             due, quiet_until = time.monotonic() + SEGMENT_SECONDS, now + QUIET_SECONDS

@@ -1,6 +1,6 @@
 """The place where backups lie: a folder (BACKUP_FOLDER) or a bucket (BACKUP_S3_BUCKET), as pieces under names.
 
-backups/<moment>/manifest, backups/<moment>/<piece>     log/<from>-<until>     files/<hash of the key>
+backups/<moment>/manifest, backups/<moment>/<piece>     log/<hour>/<from>-<until>     files/<hash of the key>
 """
 
 import contextlib
@@ -123,11 +123,41 @@ def manifest(moment: str) -> dict[str, Any]:
     return found
 
 
+def segment(since: str, until: str) -> str:
+    """The name of a piece of the log. Each hour has a folder, so that the newest is found among a few thousand, not among
+    all of a week."""
+    return f"log/{int(since.partition('.')[0]) // 3600}/{since}-{until}"
+
+
 def segments() -> list[tuple[str, str]]:
     """(from, until) of each segment of the log, oldest first."""
     with _answers():
-        names = [name for name in _list("log")[1] if not name.startswith(".")]
+        return [span for hour in _list("log")[0] for span in _segments_of(hour)]
+
+
+def last_segment() -> tuple[str, str] | None:
+    """(from, until) of the newest segment of the log."""
+    with _answers():
+        return next((spans[-1] for hour in reversed(_list("log")[0]) if (spans := _segments_of(hour))), None)
+
+
+def _segments_of(hour: str) -> list[tuple[str, str]]:
+    names = [name for name in _list(f"log/{hour}")[1] if not name.startswith(".")]
     return [(name.partition("-")[0], name.partition("-")[2]) for name in names]
+
+
+def delete_log(before: str) -> None:
+    """Delete the segments that end before a moment of the log."""
+    with _answers():
+        for hour in _list("log")[0]:
+            spans = _segments_of(hour)
+            delete(segment(*span) for span in spans if span[1] <= before)
+            if spans and spans[-1][1] > before:
+                return
+            if not settings.BACKUP_S3_BUCKET:
+                # Not empty where a process was killed while it wrote.
+                with contextlib.suppress(OSError):
+                    _storage().delete(f"log/{hour}")
 
 
 def delete(names: Iterable[str]) -> None:
@@ -166,11 +196,9 @@ def file_piece(key: str) -> str:
 def last_backup_at() -> datetime.datetime | None:
     """Until when everything is kept: the end of the log, or the beginning of the newest complete backup. None without one.
 
-    Lists two folders and opens nothing. Raises BackupError when the place does not answer.
+    Lists three folders and opens nothing. Raises BackupError when the place does not answer.
     """
     found = [datetime.datetime.strptime(moment, MOMENT).replace(tzinfo=datetime.UTC) for moment in moments()[-1:]]
-    if found:
-        found += [
-            datetime.datetime.fromtimestamp(int(until.split(".")[0]), datetime.UTC) for _, until in segments()[-1:]
-        ]
+    if found and (newest := last_segment()):
+        found.append(datetime.datetime.fromtimestamp(int(newest[1].partition(".")[0]), datetime.UTC))
     return max(found, default=None)
