@@ -25,7 +25,6 @@ report.json, of the step with the most people that fitted (of the only one, wher
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -152,17 +151,15 @@ def write(folder: Path, run: dict[str, Any]) -> None:
 
 def picture(page: Path, file: Path) -> None:
     """The top of the dashboard, as Chromium shows it."""
-    from playwright.sync_api import sync_playwright
+    from accountsstore.tests.chromium import chromium
 
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with chromium() as browser:
         sheet = browser.new_page(viewport={"width": PICTURE_WIDTH, "height": PICTURE_WIDTH}, color_scheme="light")
         sheet.goto(page.resolve().as_uri())
         box = sheet.locator("#dashboard").bounding_box()
         assert box
         clip = {"x": 0, "y": box["y"], "width": PICTURE_WIDTH, "height": min(box["height"], 0.6 * PICTURE_WIDTH)}
         sheet.screenshot(path=file, full_page=True, clip=clip)  # type: ignore[arg-type]
-        browser.close()
 
 
 if __name__ == "__main__":
