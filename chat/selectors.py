@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accountsstore.rows import rows_find
+from accountsstore.rows import rows_count, rows_find
 from chat.message_terms import seqs_with
 from chat.models import Block, Conversation, Message, MessageVersion, Notification, Participant, Ticket
 from listings.words import query_words
@@ -28,7 +28,7 @@ def unread_messages(user: User) -> int:
 
 def unread_notifications(user: User) -> int:
     """At most 99."""
-    return Notification.objects.filter(user=user, is_read=False)[:COUNT_LIMIT].count()
+    return rows_count(Notification, COUNT_LIMIT, user=user.pk, is_read=False)
 
 
 def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import uuid
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from accountsstore.rows import rows_count
 from payments.models import Order
 from payments.order_facts import Facts
 from payments.order_steps import Step, order_step
@@ -88,11 +90,12 @@ def orders_todo(seller: User, limit: int = 10) -> list[OrderRow]:
 
 def todo_count(user: User) -> int:
     """How many orders wait for this person, as buyer or as seller; counted up to COUNT_LIMIT."""
-    mine = Q(buyer=user, state__in=sorted(TODO["buyer"])) | Q(seller=user, state__in=sorted(TODO["seller"]))
-    return len(Order.objects.filter(mine).values_list("pk")[:COUNT_LIMIT])
+    bought = rows_count(Order, COUNT_LIMIT, buyer=user.pk, state=sorted(TODO["buyer"]))
+    sold = rows_count(Order, COUNT_LIMIT, seller=user.pk, state=sorted(TODO["seller"]))
+    return min(bought + sold, COUNT_LIMIT)
 
 
 def tab_count(user: User, *, role: str, tab: str) -> int:
     states = _states(role, tab)
-    rows = _of(user, role).filter(state__in=sorted(states)) if states else _of(user, role)
-    return len(rows.values_list("pk")[:COUNT_LIMIT])
+    equal: dict[str, Any] = {role: user.pk} | ({"state": sorted(states)} if states else {})
+    return rows_count(Order, COUNT_LIMIT, **equal)

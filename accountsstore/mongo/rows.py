@@ -34,6 +34,11 @@ class Rows:
         return rows
 
     @wrap_database_errors
+    def rows_count(self, model: type[Model], limit: int, equal: dict[str, Any]) -> int:
+        match = _match(model, equal, self)
+        return self._of(model).count_documents(match, limit=limit, session=self.session)
+
+    @wrap_database_errors
     def rows_insert(self, rows: Sequence[Model]) -> None:
         model = type(rows[0])
         documents = [

@@ -13,7 +13,7 @@ from accounts.models import SellerProfile, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.db import atomic, uuid7
 from accountsstore.models import OutboxEvent, OutboxMail
-from accountsstore.rows import rows_count_up, rows_find, rows_insert, rows_save
+from accountsstore.rows import rows_count, rows_count_up, rows_find, rows_insert, rows_save
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -53,6 +53,14 @@ def test_rows_are_found_by_several_values_and_by_none() -> None:
     rows_insert([kept])
     assert [row.pk for row in rows_find(OutboxEvent, frame_sent_at=None)] == [kept.pk]
     assert rows_find(User, pk=[]) == []
+
+
+def test_rows_are_counted_up_to_a_limit() -> None:
+    users = [UserFactory(is_staff=number == 0) for number in range(4)]
+    assert rows_count(User, 3) == 3
+    assert rows_count(User, 9, is_staff=False) == 3
+    assert rows_count(User, 9, username=[users[0].username, users[1].username], is_staff=True) == 1
+    assert rows_count(User, 9, pk=[]) == 0
 
 
 def test_a_twin_is_refused_and_takes_its_transaction_with_it() -> None:

@@ -16,6 +16,7 @@ from django.db.models import F, Sum
 
 from accounts.models import User
 from accountsstore.db import atomic, lock
+from accountsstore.rows import rows_find
 from payments.errors import InsufficientFunds
 from payments.models import LedgerAccount, LedgerClosing, LedgerEntry, LedgerTransaction
 
@@ -169,9 +170,10 @@ def debit_moves(user_id: uuid.UUID, amount_minor: int, currency: str) -> list[Mo
 def balance(place: Place) -> int:
     """The balance of an account in minor units: as stored, or for a system account the last closing plus the entries
     since. 0 for an account that was never used."""
-    account = LedgerAccount.objects.filter(code=place.code).first()
-    if account is None:
+    found = rows_find(LedgerAccount, code=place.code)
+    if not found:
         return 0
+    [account] = found
     return system_balance(account) if account.balance_minor is None else account.balance_minor
 
 
