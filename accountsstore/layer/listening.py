@@ -1,6 +1,7 @@
 """Being in groups without a channel of one's own, on any channel layer."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from typing import Any, Protocol
@@ -13,6 +14,9 @@ from accountsstore.layer.layer import ClusterChannelLayer, Receiver
 from accountsstore.layer.pubsub import HOLD_SECONDS
 
 logger = logging.getLogger(__name__)
+
+ECHO_SECONDS = 0.1
+"""After which an echo that Redis read before the subscription is sent again."""
 
 
 class Listening(Protocol):
@@ -75,12 +79,14 @@ class ChannelListening:
     async def _join(self, group: str) -> None:
         self._groups.append(group)
         await self._layer.group_add(group, self._channel)
-        # `group_add` may return before Redis has the subscription; once this comes back it has.
+        # `group_add` may return before Redis has the subscription; once one of these comes back it has.
         echo = uuid.uuid4().hex
         self._echoes[echo] = heard = asyncio.Event()
-        await self._layer.group_send(group, {"type": "echo", "echo": echo})
         async with asyncio.timeout(HOLD_SECONDS):
-            await heard.wait()
+            while not heard.is_set():
+                await self._layer.group_send(group, {"type": "echo", "echo": echo})
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(heard.wait(), ECHO_SECONDS)
 
     async def _take(self) -> None:
         while True:

@@ -67,6 +67,13 @@ async def managed(tmp_path: Path, valkey: Valkey) -> AsyncIterator[dict[str, str
         server = Server("127.0.0.1", shard.port, (PASSWORD,))
         await asyncio.to_thread(eventually, server.answers, "the shard does not start", shard.log)
         server.ask("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        # A master takes two seconds after its start before it serves.
+        await asyncio.to_thread(
+            eventually,
+            lambda: server.ask("CLUSTER INFO")["cluster_state"] == "ok",
+            "the shard does not serve",
+            shard.log,
+        )
         async with Proxy(shard.port, tls) as cluster, Proxy(valkey.port, tls) as queue:
             server.ask("CONFIG SET", "cluster-announce-port", cluster.port)
             with MongoClient("127.0.0.1", mongo.port, directConnection=True, tls=True, tlsCAFile=str(ca)) as client:

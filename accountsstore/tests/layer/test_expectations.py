@@ -7,19 +7,42 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.layers import channel_layers
+from channels.layers import InMemoryChannelLayer, channel_layers
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
 from accountsstore import realtime
 from accountsstore.layer import ClusterChannelLayer, listening, message_of
 from accountsstore.redis import channels_redis_host, servers_of
-from accountsstore.tests.layer.conftest import rest, take, until
+from accountsstore.tests.layer.conftest import SECONDS, rest, take, until
 
 pytestmark = pytest.mark.stack
 
 HI = {"type": "hi"}
 LAYERS = ["ours", "channels_redis"]
+
+
+class StockLayer(RedisPubSubChannelLayer):
+    """Its subscriptions go out unanswered, on another connection than messages: here they wait until Redis has them."""
+
+    async def new_channel(self, prefix: str = "specific.") -> str:
+        channel: str = await self._get_layer().new_channel(prefix)
+        await self._subscribed()
+        return channel
+
+    async def group_add(self, group: str, channel: str) -> None:
+        await self._get_layer().group_add(group, channel)
+        await self._subscribed()
+
+    async def _subscribed(self) -> None:
+        (shard,) = self._get_layer()._shards
+        host, port = shard._pubsub.connection._writer.get_extra_info("sockname")
+        async with asyncio.timeout(SECONDS):
+            while True:
+                async with shard._lock:
+                    clients = await shard._redis.client_list("pubsub")
+                if any(c["addr"] == f"{host}:{port}" and int(c["sub"]) >= len(shard._subscribed_to) for c in clients):
+                    return
 
 
 @pytest.fixture(params=LAYERS)
@@ -34,7 +57,7 @@ async def make(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Any
         if request.param == "ours":
             made.append(ClusterChannelLayer(settings.REDIS_URL, prefix=prefix))
         else:
-            made.append(RedisPubSubChannelLayer([channels_redis_host(settings.REDIS_URL)], prefix=prefix))
+            made.append(StockLayer([channels_redis_host(settings.REDIS_URL)], prefix=prefix))
         return made[-1]
 
     yield one
@@ -259,3 +282,25 @@ async def test_a_receiver_is_handed_what_its_groups_are_told_from_joining_to_lea
     await until(lambda: len(second.messages) == 12)
     assert len(first.messages) == 11
     await of_second.leave()
+
+
+async def test_joining_outlasts_an_echo_that_redis_read_before_the_subscription(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = InMemoryChannelLayer()
+    sent: list[str] = []
+    send = layer.group_send
+
+    async def first_is_lost(group: str, message: dict[str, Any]) -> None:
+        sent.append(group)
+        if len(sent) > 1:
+            await send(group, message)
+
+    monkeypatch.setattr(layer, "group_send", first_is_lost)
+    heard = Heard()
+    mine = listening(layer, heard)
+    await mine.join("a")
+    assert sent == ["a", "a"]
+    await layer.group_send("a", HI)
+    await until(lambda: heard.messages == [HI])
+    await mine.leave()
