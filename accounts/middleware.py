@@ -12,9 +12,10 @@ from accounts.models import User
 
 
 class DoorMiddleware:
-    """A suspended person's next request ends the session and says why.
+    """A suspended person's next page ends the session and says why.
 
-    Django already treats the session of somebody inactive as nobody's; here the person learns it.
+    Django already treats the session of somebody inactive as nobody's; here the person learns it. What a script of an
+    open page asks for meanwhile is refused, but leaves the session to the page that the person will see.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -25,7 +26,9 @@ class DoorMiddleware:
         # Only a session that names somebody whom authentication does not let in costs a look.
         if user_id is not None and not request.user.is_authenticated:
             user = User.objects.filter(pk=user_id).first()
-            logout(request)
+            # Browsers name what they ask for, programs do not.
+            if request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+                logout(request)
             if user is not None and not user.is_active:
                 return closed_door(request, user)
         return self.get_response(request)

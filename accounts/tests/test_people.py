@@ -100,7 +100,10 @@ def test_a_suspended_persons_next_request_ends_the_session_and_says_why(
     client.post(reverse("account_login"), {"login": buyer.email, "password": PASSWORD})
     assert client.get(reverse("accounts:profile")).status_code == 200
     user_suspend(user=buyer, staff=staff, reason="Sold stolen accounts.")
-    answer = client.get(reverse("accounts:profile"))
+    # A script of the page that is open gets nothing, and does not take the word from the page.
+    answer = client.get(reverse("chat:conversation_rows"), headers={"Sec-Fetch-Mode": "cors"})
+    assert answer.status_code == 403 and "_auth_user_id" in client.session
+    answer = client.get(reverse("accounts:profile"), headers={"Sec-Fetch-Mode": "navigate"})
     assert answer.status_code == 403
     page = answer.content.decode()
     assert "Sold stolen accounts." in page and "support@store.example" in page
