@@ -41,7 +41,8 @@ def write(page: Page, text: str) -> None:
 
 
 def lines(page: Page) -> list[str]:
-    """The thread as it is read, top to bottom."""
+    """The thread as it is read, top to bottom, once the store has taken every line."""
+    expect(page.locator("[data-chat-pending] .msg")).to_have_count(0)
     texts: list[str] = page.locator("[data-chat-lines] .msg[data-seq] .bubble").all_inner_texts()
     return [text.split("\n")[-1].split(": ", 1)[-1].strip() for text in texts]
 
