@@ -171,7 +171,7 @@ TEMPLATES = [
             # Cotton reads the component tags. Each template is compiled once; in development, again when it changes.
             "loaders": [
                 (
-                    "accountsstore.template_loader.Loader" if DEBUG else "django.template.loaders.cached.Loader",
+                    f"accountsstore.template_loader.{'ReloadingLoader' if DEBUG else 'Loader'}",
                     [
                         "django_cotton.cotton_loader.Loader",
                         "django.template.loaders.filesystem.Loader",

@@ -1,13 +1,26 @@
-"""The cached loader of development: as fast as that of production, and a changed template shows at the next request."""
+"""Where compiled templates are kept: `Loader` for production; in development a changed template shows at the next request."""
 
 from pathlib import Path
 from typing import Any
 
 from django.template import Template
-from django.template.loaders import cached
+from django.template.loaders import base, cached
+
+from accountsstore.template_folding import fold
 
 
-class Loader(cached.Loader):
+class _Folding(base.Loader):
+    def get_template(self, template_name: str, skip: Any = None) -> Template:
+        template = super().get_template(template_name, skip)
+        fold(template.nodelist)
+        return template
+
+
+class Loader(cached.Loader, _Folding):
+    """Compiles each template once, with its steady parts folded. In this order of bases nobody meets one half folded."""
+
+
+class ReloadingLoader(Loader):
     """Forgets a compiled template when its file has changed, and every template that was not found."""
 
     def get_template(self, template_name: str, skip: Any = None) -> Template:

@@ -8,7 +8,7 @@ from django import template
 from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select, Textarea
 from django.template.context import RequestContext
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -176,11 +176,16 @@ def look(state: str) -> dict[str, str]:
     return {"tone": tone, "icon": name}
 
 
+@functools.lru_cache(maxsize=256)
+def _place(name: str, _prefix: str) -> str:
+    return reverse(name)
+
+
 @register.simple_tag(takes_context=True)
 def current(context: RequestContext, name: str, exact: bool = False) -> str:
     """`aria-current="page"` when the page shown is the named address or lies below it."""
     request = context.get("request")
-    place = reverse(name)
+    place = _place(name, get_script_prefix())
     if request is None or not (request.path == place or (not exact and request.path.startswith(place))):
         return ""
     return SafeString('aria-current="page"')

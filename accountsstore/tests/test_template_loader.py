@@ -9,7 +9,9 @@ from django.template import Engine, TemplateDoesNotExist
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    loaders = [("accountsstore.template_loader.Loader", [("django.template.loaders.filesystem.Loader", [tmp_path])])]
+    loaders = [
+        ("accountsstore.template_loader.ReloadingLoader", [("django.template.loaders.filesystem.Loader", [tmp_path])])
+    ]
     return Engine(loaders=loaders)
 
 
