@@ -1,7 +1,7 @@
 """What every page knows: the store's name and languages, and the figures of the header.
 
 The ground floor knows neither messages nor money. The apps that do register a function here, in `AppConfig.ready`;
-it runs only when a template prints its figure.
+nothing is asked before a template prints it.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-Counter = Callable[[Any], int | str | bool]
+from accountsstore.rows import Figure, rows_figures
+
+Shown = int | str | bool
+Counter = Callable[[Any], Shown]
 
 _counters: dict[str, Counter] = {}
+_figures: dict[str, tuple[Callable[[Any], Figure], Callable[[int], Shown]]] = {}
 
 
 def register_counter(name: str, counter: Counter) -> None:
@@ -20,20 +24,29 @@ def register_counter(name: str, counter: Counter) -> None:
     _counters[name] = counter
 
 
+def register_figure(name: str, figure: Callable[[Any], Figure], shown: Callable[[int], Shown] = int) -> None:
+    """The same for what every page prints: `shown(...)` of `figure(user)`. All of them are one question."""
+    _figures[name] = figure, shown
+
+
 class Counts:
-    """The header's figures of one person, each asked for at most once a page; 0 for a visitor."""
+    """The header's figures of one person, asked for at most once a page; 0 for a visitor."""
 
     def __init__(self, user: Any) -> None:
         self._user = user
 
-    def __getattr__(self, name: str) -> int | str | bool:
+    def __getattr__(self, name: str) -> Shown:
         if name.startswith("_"):
             raise AttributeError(name)
-        counter = _counters.get(name)
-        known = counter is not None and self._user is not None and self._user.is_authenticated
-        figure = counter(self._user) if known and counter else 0
-        setattr(self, name, figure)
-        return figure
+        found: dict[str, Shown] = {name: 0}
+        if self._user is not None and self._user.is_authenticated:
+            if name in _figures:
+                figures = rows_figures(*(figure(self._user) for figure, _shown in _figures.values()))
+                found = {each: _figures[each][1](n) for each, n in zip(_figures, figures, strict=True)}
+            elif name in _counters:
+                found = {name: _counters[name](self._user)}
+        self.__dict__.update(found)
+        return found[name]
 
 
 def store(request: HttpRequest) -> dict[str, Any]:

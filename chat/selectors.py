@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accountsstore.rows import rows_count, rows_find
+from accountsstore.rows import Figure, rows_figures, rows_find
 from chat.message_terms import seqs_with
 from chat.models import Block, Conversation, Message, MessageVersion, Notification, Participant, Ticket
 from listings.words import query_words
@@ -20,15 +20,28 @@ NEWEST = 200
 CONVERSATION_ORDER = ("-last_message_at", "-id")
 
 
+def unread_messages_figure(user: User) -> Figure:
+    """Unread messages in the newest 200 conversations."""
+    mine = {"user": user.pk, "left_at": None}
+    return Figure(Participant, mine, total="last_seq", less="read_seq", order_by=CONVERSATION_ORDER, limit=NEWEST)
+
+
+def unread_messages_shown(unread: int) -> int:
+    return min(unread, COUNT_LIMIT)
+
+
 def unread_messages(user: User) -> int:
-    """Unread messages in the newest 200 conversations, at most 99: the header's figure. One indexed query."""
-    rows = talked(user).order_by(*CONVERSATION_ORDER).values_list("last_seq", "read_seq")[:NEWEST]
-    return min(sum(max(last - read, 0) for last, read in rows), COUNT_LIMIT)
+    """At most 99."""
+    return unread_messages_shown(rows_figures(unread_messages_figure(user))[0])
+
+
+def unread_notifications_figure(user: User) -> Figure:
+    return Figure(Notification, {"user": user.pk, "is_read": False}, limit=COUNT_LIMIT)
 
 
 def unread_notifications(user: User) -> int:
     """At most 99."""
-    return rows_count(Notification, COUNT_LIMIT, user=user.pk, is_read=False)
+    return rows_figures(unread_notifications_figure(user))[0]
 
 
 def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:
@@ -61,10 +74,12 @@ def people_with(user: User, conversation_ids: Collection[uuid.UUID]) -> set[uuid
 
 def messages_before(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:
     """The newest 50 messages, or the 50 before number `before`, oldest first; and whether there are earlier ones."""
-    rows = Message.objects.filter(conversation=conversation)
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    found = list(rows.order_by("-seq").select_related("sender")[:PAGE_SIZE])[::-1]
+    if before is None:
+        found = rows_find(Message, "sender", order_by=["-seq"], limit=PAGE_SIZE, conversation=conversation.pk)
+    else:
+        rows = Message.objects.filter(conversation=conversation, seq__lt=before)
+        found = list(rows.order_by("-seq").select_related("sender")[:PAGE_SIZE])
+    found.reverse()
     return found, bool(found) and found[0].seq > 1
 
 
@@ -88,7 +103,7 @@ def newest_of_others(conversation: Conversation, user: User, seq: int | None = N
 def blocks_between(user: User, other: User) -> tuple[bool, bool]:
     """Whether `user` has blocked `other`, and whether `other` has blocked `user`. One query."""
     pair = [user.pk, other.pk]
-    blockers = set(Block.objects.filter(blocker__in=pair, blocked__in=pair).values_list("blocker", flat=True))
+    blockers = {block.blocker_id for block in rows_find(Block, blocker=pair, blocked=pair)}
     return user.pk in blockers, other.pk in blockers
 
 
@@ -148,16 +163,16 @@ class Row:
 def conversation_rows(mine: Sequence[Participant]) -> list[Row]:
     """The rows of these places of one person: three queries for all of them, four if there are tickets."""
     ids = [row.conversation_id for row in mine]
-    conversations = Conversation.objects.in_bulk(ids)
+    if not ids:
+        return []
+    conversations = {row.pk: row for row in rows_find(Conversation, pk=ids)}
     own = {row.pk for row in mine}
-    others = {
-        person.conversation_id: person.user
-        for person in Participant.objects.filter(conversation__in=ids).select_related("user")
-        if person.pk not in own
-    }
+    people = rows_find(Participant, "user", conversation=ids)
+    others = {person.conversation_id: person.user for person in people if person.pk not in own}
     asked = [row.pk for row in conversations.values() if row.kind == Conversation.Kind.TICKET]
-    tickets = {t.conversation_id: t for t in Ticket.objects.filter(conversation__in=asked)} if asked else {}
-    orders = Order.objects.in_bulk([order_id for row in conversations.values() if (order_id := row.order_id)])
+    tickets = {t.conversation_id: t for t in rows_find(Ticket, conversation=asked)} if asked else {}
+    bought = [order_id for row in conversations.values() if (order_id := row.order_id)]
+    orders = {order.pk: order for order in rows_find(Order, pk=bought)} if bought else {}
     return [
         Row(
             conversation=conversation,

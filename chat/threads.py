@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accountsstore.db import uuid7
 from accountsstore.money import format_minor
+from accountsstore.rows import rows_find
 from chat.models import Conversation, Message, MessageVersion, Participant, Ticket
 from chat.notes import message_text
 from chat.presence import online_if_known
@@ -29,9 +30,13 @@ class Line:
     """One message. `state` is how far an own one has come: sent, delivered or read."""
 
     message: Message
+    # Its numbers as the page's script reads them, in no language's digits.
+    seq: str
+    change: str
     text: str
     is_mine: bool
     state: str
+    clock: str
     day: str
     # The words between yesterday's messages and today's; empty when the day goes on.
     day_label: str
@@ -121,7 +126,7 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
         lines=_lines(found, mine, other, user),
         earlier=found[0].seq if has_earlier else 0,
         is_past=before is not None and before <= mine.last_seq,
-        order=Order.objects.filter(pk=conversation.order_id).first() if conversation.order_id else None,
+        order=next(iter(rows_find(Order, pk=conversation.order_id)), None) if conversation.order_id else None,
         ticket=ticket_of(conversation),
         is_other_online=bool(other and not is_blocked and online_if_known([other.user_id])),
         has_blocked=has_blocked,
@@ -145,13 +150,17 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None, u
     if first_unread and first_unread == found[0].seq and first_unread > mine.read_seq + 1:
         first_unread = 0
     for message in found:
-        day = timezone.localtime(message.created_at).date()
+        local = timezone.localtime(message.created_at)
+        day = local.date()
         lines.append(
             Line(
                 message=message,
+                seq=str(message.seq),
+                change=str(message.change),
                 text=message_text(message),
                 is_mine=message.sender_id == mine.user_id,
                 state=_state(message.seq, other),
+                clock=f"{local:%H:%M}",
                 day=day.isoformat(),
                 day_label=day_words(day) if day != last_day else "",
                 is_first_unread=message.seq == first_unread,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accountsstore.db import atomic, uuid7
 from accountsstore.errors import StoreError
+from accountsstore.rows import rows_find
 from accountsstore.vault import Sealed, open_sealed, rewrap, seal
 from listings.models import Category, CategoryField, Credential, StockItem
 
@@ -24,9 +25,7 @@ def _belongs_to(credential: Credential) -> str:
 
 def credential_fields(category: Category) -> list[CategoryField]:
     """The fields of a credential in this category, in order. A category without any has one: "credential"."""
-    fields = list(
-        CategoryField.objects.filter(category=category, use=CategoryField.Use.CREDENTIAL).order_by("position", "key")
-    )
+    fields = [field for field in category.fields.all() if field.use == CategoryField.Use.CREDENTIAL]
     return fields or [CategoryField(key="credential", label_en="Credential", label_ar="بيانات الدخول", kind="text")]
 
 
@@ -80,7 +79,7 @@ def credential_sealed(
 
 
 def credential_latest(stock_item: StockItem) -> Credential | None:
-    return Credential.objects.filter(stock_item=stock_item).order_by("-version").first()
+    return next(iter(rows_find(Credential, order_by=["-version"], limit=1, stock_item=stock_item.pk)), None)
 
 
 def credential_open(credential: Credential) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accountsstore.indexes import read_in_index
@@ -73,11 +73,7 @@ def for_cards(listings: list[Listing]) -> list[Listing]:
     categories = {row.pk: row for row in rows_find(Category, pk={each.category_id for each in listings})}
     sellers = {row.pk: row for row in rows_find(User, pk={each.seller_id for each in listings})}
     figures = {row.seller_id: row for row in rows_find(SellerFigures, seller=set(sellers))}
-    fields: dict[uuid.UUID, list[CategoryField]] = {pk: [] for pk in categories}
-    for field in rows_find(CategoryField, category=set(categories)):
-        fields[field.category_id].append(field)
-    for category in categories.values():
-        _prefetched(category, "fields", sorted(fields[category.pk], key=lambda field: (field.position, field.key)))
+    fields_prefetch(*categories.values())
     for seller in sellers.values():
         # A seller without figures has None, which is remembered too.
         User._meta.get_field("figures").set_cached_value(seller, figures.get(seller.pk))
@@ -86,11 +82,15 @@ def for_cards(listings: list[Listing]) -> list[Listing]:
     return listings
 
 
-def _prefetched(row: Model, name: str, found: list[Any]) -> None:
-    """As `prefetch_related` leaves the rows of a reverse key behind."""
-    rows = getattr(row, name).all()
-    rows._result_cache = found
-    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]
+def fields_prefetch(*categories: Category) -> None:
+    """Read `fields` of all of them in one query, as `prefetch_related` leaves them behind."""
+    fields: dict[uuid.UUID, list[CategoryField]] = {category.pk: [] for category in categories}
+    for field in rows_find(CategoryField, order_by=["position", "key"], category=list(fields)):
+        fields[field.category_id].append(field)
+    for category in categories:
+        rows = category.fields.all()
+        rows._result_cache = fields[category.pk]
+        category._prefetched_objects_cache = {"fields": rows}  # type: ignore[attr-defined]
 
 
 def on_sale() -> QuerySet[Listing]:

@@ -10,8 +10,9 @@ from django.db.models import Count
 
 from accounts.models import SellerProfile, User
 from accountsstore.paging import Page, page_of
+from accountsstore.rows import rows_find
 from listings.models import Category, Favourite, Listing, ListingImage, Review, SellerFigures, StockItem, StoreFigures
-from listings.search import SORTS, for_cards, on_sale
+from listings.search import SORTS, fields_prefetch, for_cards, on_sale
 
 State = Listing.State
 COUNTS_KEPT_SECONDS = 300
@@ -21,7 +22,7 @@ REVIEWS_SHOWN = 5
 
 def allowed_categories() -> list[Category]:
     """The categories that take listings, in the store's order: parents first, each followed by its children."""
-    found = list(Category.objects.filter(is_allowed=True).order_by("position", "slug"))
+    found = rows_find(Category, order_by=["position", "slug"], is_allowed=True)
     children = {parent.pk: [c for c in found if c.parent_id == parent.pk] for parent in found}
     known = {category.pk for category in found}
     top = [category for category in found if category.parent_id not in known]
@@ -46,7 +47,7 @@ def bought_most() -> list[Listing]:
 
 def store_figures() -> StoreFigures | None:
     """The store's last 30 days, or None before the clock has counted for the first time."""
-    return StoreFigures.objects.filter(key="store").first()
+    return next(iter(rows_find(StoreFigures, key="store")), None)
 
 
 # ---------------------------------------------------------------- one listing
@@ -63,8 +64,11 @@ class ListingPage:
 
 
 def listing_by_code(code: str) -> Listing:
-    """Whatever its state. Raises Listing.DoesNotExist."""
-    return Listing.objects.select_related("category", "seller").get(code=code)
+    """Whatever its state, with its category's fields. Raises Listing.DoesNotExist."""
+    for listing in rows_find(Listing, "category", "seller", code=code):
+        fields_prefetch(listing.category)
+        return listing
+    raise Listing.DoesNotExist
 
 
 def listing_of(seller: User, code: str) -> Listing:
@@ -75,21 +79,24 @@ def listing_of(seller: User, code: str) -> Listing:
 
 def listing_page(listing: Listing, viewer: Any) -> ListingPage:
     """Everything around a listing that its page shows."""
-    reviews = Review.objects.filter(seller=listing.seller_id, is_hidden=False).order_by("-created_at")
+    seller = listing.seller_id
     return ListingPage(
         listing=listing,
-        images=list(listing.images.select_related("file")),
-        figures=SellerFigures.objects.filter(seller=listing.seller_id).first(),
-        reviews=list(reviews.select_related("listing")[:REVIEWS_SHOWN]),
-        is_kept=viewer.is_authenticated and Favourite.objects.filter(user=viewer, listing=listing).exists(),
+        images=rows_find(ListingImage, "file", order_by=["position", "id"], listing=listing.pk),
+        figures=next(iter(rows_find(SellerFigures, seller=seller)), None),
+        reviews=rows_find(
+            Review, "listing", order_by=["-created_at"], limit=REVIEWS_SHOWN, seller=seller, is_hidden=False
+        ),
+        is_kept=bool(kept_ids(viewer, [listing])),
         selling_since=selling_since(listing.seller),
     )
 
 
 def selling_since(seller: User) -> Any:
     """When staff approved the seller, or None for somebody who may not sell now."""
-    profile = SellerProfile.objects.filter(user=seller, state=SellerProfile.State.APPROVED).first()
-    return (profile.approved_at or profile.created_at) if profile else None
+    for profile in rows_find(SellerProfile, user=seller.pk, state=SellerProfile.State.APPROVED):
+        return profile.approved_at or profile.created_at
+    return None
 
 
 # ---------------------------------------------------------------- lists of a person
@@ -125,8 +132,7 @@ def kept_ids(user: Any, listings: list[Listing]) -> set[uuid.UUID]:
     """Which of the listings the person keeps."""
     if not user.is_authenticated or not listings:
         return set()
-    mine = Favourite.objects.filter(user=user, listing__in=[listing.pk for listing in listings])
-    return set(mine.values_list("listing_id", flat=True))
+    return {kept.listing_id for kept in rows_find(Favourite, user=user.pk, listing=[each.pk for each in listings])}
 
 
 # ---------------------------------------------------------------- the seller's desk

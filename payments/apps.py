@@ -7,13 +7,11 @@ class PaymentsConfig(AppConfig):
     verbose_name = _("Money")
 
     def ready(self) -> None:
-        from accountsstore.context import register_counter
+        from accountsstore.context import register_counter, register_figure
         from accountsstore.money import format_minor
-        from accountsstore.rows import rows_count
-        from payments.models import Order
-        from payments.order_lists import todo_count
-        from payments.selectors import wallet_available
+        from payments.order_lists import has_sold, todo_figure
+        from payments.selectors import available_figure
 
-        register_counter("orders", todo_count)
-        register_counter("wallet", lambda user: format_minor(wallet_available(user)))
-        register_counter("sells", lambda user: rows_count(Order, 1, seller=user.pk) > 0)
+        register_figure("orders", todo_figure)
+        register_figure("wallet", available_figure, format_minor)
+        register_counter("sells", has_sold)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accountsstore.money import format_minor
+from accountsstore.rows import rows_find
 from payments.models import Deposit, LedgerEntry, Order, Withdrawal
 
 # What a posting is called on the statement of a wallet.
@@ -85,6 +86,6 @@ def _numbers(sources: Iterable[str]) -> dict[str, str]:
     numbers = {}
     for kind, ids in by_kind.items():
         model, field, __ = _SOURCES[kind]
-        for pk, number in model._default_manager.filter(pk__in=ids).values_list("pk", field):
-            numbers[f"{kind}:{pk.hex}"] = number
+        for row in rows_find(model, pk=ids):
+            numbers[f"{kind}:{row.pk.hex}"] = getattr(row, field)
     return numbers

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accountsstore.money import format_minor, share_minor
+from accountsstore.rows import rows_find
 from listings.credentials import credential_latest
 from listings.models import Credential, Review
 from payments.models import Dispute, Order, OrderEvent, Reveal
@@ -77,9 +78,9 @@ def order_facts(order: Order, viewer: User, now: datetime.datetime | None = None
         order=order,
         viewer=viewer,
         now=now or timezone.now(),
-        events=list(order.events.select_related("actor").order_by("created_at", "id")[:EVENT_LIMIT]),
-        reveals=list(order.reveals.select_related("user").order_by("-created_at")[:REVEAL_LIMIT]),
-        dispute=Dispute.objects.filter(order=order).select_related("offer_by", "decided_by").first(),
-        review=Review.objects.filter(order_id=order.pk).first(),
+        events=rows_find(OrderEvent, "actor", order_by=["created_at", "id"], limit=EVENT_LIMIT, order=order.pk),
+        reveals=rows_find(Reveal, "user", order_by=["-created_at"], limit=REVEAL_LIMIT, order=order.pk),
+        dispute=next(iter(rows_find(Dispute, "offer_by", "decided_by", order=order.pk)), None),
+        review=next(iter(rows_find(Review, order_id=order.pk)), None),
         credential=credential_latest(order.stock_item) if order.stock_item and order.delivered_at else None,
     )

@@ -2,13 +2,12 @@
 
 import dataclasses
 import uuid
-from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from accountsstore.rows import rows_count
+from accountsstore.rows import Figure, rows_figures, rows_find
 from payments.models import Order
 from payments.order_facts import Facts
 from payments.order_steps import Step, order_step
@@ -16,6 +15,9 @@ from payments.states import FINAL, OrderState
 
 S = OrderState
 PAGE = 20
+NEWEST = ("-created_at", "-id")
+# What a row says of others than the order.
+SHOWN = ("buyer", "seller", "listing")
 # Counts of tabs stop here: "99+" tells as much as the number would.
 COUNT_LIMIT = 100
 
@@ -51,15 +53,18 @@ def _states(role: str, tab: str) -> frozenset[OrderState] | None:
 
 
 def orders_page(user: User, *, role: str, tab: str, cursor: str = "") -> OrderList:
-    """One page of the orders that `user` bought or sold, newest first. Three queries at most."""
-    rows = _of(user, role).select_related("buyer", "seller", "listing__category", "listing__cover")
+    """One page of the orders that `user` bought or sold, newest first. Two queries at most."""
     states = _states(role, tab)
-    if states is not None:
-        rows = rows.filter(state__in=sorted(states))
     last = _cursor_row(user, role, cursor)
     if last:
+        rows = _of(user, role).select_related(*SHOWN)
+        if states is not None:
+            rows = rows.filter(state__in=sorted(states))
         rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, pk__lt=last.pk))
-    found = list(rows.order_by("-created_at", "-id")[: PAGE + 1])
+        found = list(rows.order_by(*NEWEST)[: PAGE + 1])
+    else:
+        equal = {role: user.pk} | ({} if states is None else {"state": sorted(states)})
+        found = rows_find(Order, *SHOWN, order_by=NEWEST, limit=PAGE + 1, **equal)
     more = len(found) > PAGE
     return OrderList(order_rows(found[:PAGE], user), found[PAGE - 1].pk.hex if more else "")
 
@@ -83,19 +88,23 @@ def order_rows(orders: list[Order], viewer: User) -> list[OrderRow]:
 
 def orders_todo(seller: User, limit: int = 10) -> list[OrderRow]:
     """What a seller has to do, soonest deadline first."""
-    rows = Order.objects.filter(seller=seller, state__in=sorted(TODO["seller"]))
-    found = rows.select_related("buyer", "seller", "listing__category").order_by("due_at", "id")[:limit]
-    return order_rows(list(found), seller)
+    states = sorted(TODO["seller"])
+    found = rows_find(Order, *SHOWN, order_by=["due_at", "id"], limit=limit, seller=seller.pk, state=states)
+    return order_rows(found, seller)
 
 
-def todo_count(user: User) -> int:
+def todo_figure(user: User) -> Figure:
     """How many orders wait for this person, as buyer or as seller; counted up to COUNT_LIMIT."""
-    bought = rows_count(Order, COUNT_LIMIT, buyer=user.pk, state=sorted(TODO["buyer"]))
-    sold = rows_count(Order, COUNT_LIMIT, seller=user.pk, state=sorted(TODO["seller"]))
-    return min(bought + sold, COUNT_LIMIT)
+    either = [{role: user.pk, "state": sorted(states)} for role, states in TODO.items()]
+    return Figure(Order, any_of=either, limit=COUNT_LIMIT)
 
 
-def tab_count(user: User, *, role: str, tab: str) -> int:
-    states = _states(role, tab)
-    equal: dict[str, Any] = {role: user.pk} | ({"state": sorted(states)} if states else {})
-    return rows_count(Order, COUNT_LIMIT, **equal)
+def tab_counts(user: User, role: str) -> dict[str, int]:
+    """{tab: how many orders it lists, counted up to COUNT_LIMIT} of the tabs that show it."""
+    states = {"todo": TODO[role], "running": RUNNING[role]}
+    figures = [Figure(Order, {role: user.pk, "state": sorted(each)}, limit=COUNT_LIMIT) for each in states.values()]
+    return dict(zip(states, rows_figures(*figures), strict=True))
+
+
+def has_sold(user: User) -> bool:
+    return bool(rows_find(Order, limit=1, seller=user.pk))

@@ -5,11 +5,13 @@ import datetime
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 
 from accounts.models import User
+from accountsstore.rows import Figure, rows_figures, rows_find
+from listings.models import Category
 from payments.models import Deadline, Deposit, LedgerAccount, LedgerEntry, Order, Withdrawal
-from payments.services.ledger import balance, user_available, user_debt
+from payments.services.ledger import Place, user_available, user_debt
 from payments.states import HELD, WITHDRAWAL_HELD, DepositState
 
 IN_REVIEW = (DepositState.SUBMITTED, DepositState.UNDER_REVIEW, DepositState.NEEDS_INFO)
@@ -34,36 +36,47 @@ def wallet(user: User) -> Wallet:
     """What is free to spend, what waits in escrow for the person's purchases, what is on its way in and out, and the
     prices of their sales that are still held (before the fee)."""
     currency = settings.STORE_CURRENCY
-
-    def total(rows: QuerySet, field: str) -> int:
-        return rows.aggregate(total=Sum(field))["total"] or 0
-
     held = sorted(HELD)
+    available, bought, deposits, withdrawals, sold, debt = rows_figures(
+        available_figure(user),
+        Figure(Order, {"buyer": user.pk, "state": held}, total="price_minor"),
+        Figure(Deposit, {"user": user.pk, "state": IN_REVIEW}, total="amount_minor"),
+        Figure(Withdrawal, {"user": user.pk, "state": sorted(WITHDRAWAL_HELD)}, total="amount_minor"),
+        Figure(Order, {"seller": user.pk, "state": held}, total="price_minor"),
+        _balance_figure(user_debt(user.pk, currency)),
+    )
     return Wallet(
         currency=currency,
-        available_minor=balance(user_available(user.pk, currency)),
-        held_minor=total(Order.objects.filter(buyer=user, state__in=held), "price_minor"),
-        in_review_minor=total(Deposit.objects.filter(user=user, state__in=IN_REVIEW), "amount_minor"),
-        withdrawing_minor=total(
-            Withdrawal.objects.filter(user=user, state__in=sorted(WITHDRAWAL_HELD)), "amount_minor"
-        ),
-        pending_sales_minor=total(Order.objects.filter(seller=user, state__in=held), "price_minor"),
-        debt_minor=-balance(user_debt(user.pk, currency)),
+        available_minor=available,
+        held_minor=bought,
+        in_review_minor=deposits,
+        withdrawing_minor=withdrawals,
+        pending_sales_minor=sold,
+        debt_minor=-debt,
     )
 
 
+def available_figure(user: User) -> Figure:
+    """What the person can spend now, in minor units of the store's currency."""
+    return _balance_figure(user_available(user.pk, settings.STORE_CURRENCY))
+
+
+def _balance_figure(place: Place) -> Figure:
+    return Figure(LedgerAccount, {"code": place.code}, total="balance_minor")
+
+
 def wallet_available(user: User) -> int:
-    """What the person can spend now, in minor units of the store's currency: one indexed read, for every page."""
-    return balance(user_available(user.pk, settings.STORE_CURRENCY))
+    """The same."""
+    return rows_figures(available_figure(user))[0]
 
 
 def order_for(user: User, number: str) -> Order:
     """The order, if `user` is its buyer or seller. Raises Order.DoesNotExist for everybody else."""
-    return (
-        Order.objects.select_related("buyer", "seller", "listing__category", "listing__cover", "stock_item")
-        .filter(Q(buyer=user) | Q(seller=user))
-        .get(number=number)
-    )
+    for order in rows_find(Order, "buyer", "seller", "listing", "stock_item", number=number):
+        if user.pk in (order.buyer_id, order.seller_id):
+            [order.listing.category] = rows_find(Category, pk=order.listing.category_id)
+            return order
+    raise Order.DoesNotExist
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,9 +92,13 @@ class Statement:
 
 
 def _wallet_entries(user: User, since: datetime.datetime, until: datetime.datetime) -> QuerySet[LedgerEntry]:
-    account = LedgerAccount.objects.filter(code=user_available(user.pk, settings.STORE_CURRENCY).code).first()
+    account = _account(user)
     rows = LedgerEntry.objects.filter(account=account) if account else LedgerEntry.objects.none()
     return rows.filter(created_at__gte=since, created_at__lt=until).select_related("transaction")
+
+
+def _account(user: User) -> LedgerAccount | None:
+    return next(iter(rows_find(LedgerAccount, code=user_available(user.pk, settings.STORE_CURRENCY).code)), None)
 
 
 def statement(user: User, since: datetime.datetime, until: datetime.datetime) -> Statement:
@@ -93,7 +110,7 @@ def statement(user: User, since: datetime.datetime, until: datetime.datetime) ->
         closing = entries[0].balance_after_minor or 0
         opening = (entries[-1].balance_after_minor or 0) - entries[-1].amount_minor
     else:
-        account = LedgerAccount.objects.filter(code=user_available(user.pk, currency).code).first()
+        account = _account(user)
         before = (
             LedgerEntry.objects.filter(account=account, created_at__lt=since).order_by("-seq").first()
             if account

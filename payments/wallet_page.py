@@ -56,7 +56,11 @@ def wallet_page(user: User) -> WalletPage:
             for name, minor in figures.items()
             if name.endswith("_minor")
         },
-        waiting=[*_withdrawals(user), *_deposits(user), *_orders(user)],
+        waiting=[
+            *(_withdrawals(user) if purse.withdrawing_minor else []),
+            *(_deposits(user) if purse.in_review_minor else []),
+            *(_orders(user) if purse.held_minor else []),
+        ],
         movements=movements(newest.entries[:MOVEMENTS_LIMIT]),
     )
 

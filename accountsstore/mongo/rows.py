@@ -9,6 +9,8 @@ from django.db.models import ForeignKey, Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import ReturnDocument, UpdateOne
 
+from accountsstore.rows import Figure
+
 M = TypeVar("M", bound=Model)
 Document = dict[str, Any]
 
@@ -22,21 +24,38 @@ class Rows:
     alias: str
 
     @wrap_database_errors
-    def rows_find(self, model: type[M], joined: Sequence[str], equal: dict[str, Any]) -> list[M]:
+    def rows_find(
+        self, model: type[M], joined: Sequence[str], equal: dict[str, Any], order_by: Sequence[str], limit: int | None
+    ) -> list[M]:
         keys = [cast("ForeignKey[Any, Any]", model._meta.get_field(name)) for name in joined]
-        pipeline = [{"$match": _match(model, equal, self)}, *(_join(key) for key in keys)]
+        pipeline = [
+            {"$match": _match(model, equal, self)},
+            *_first(model, order_by, limit),
+            *_less(model),
+            *(stage for key in keys for stage in _join(key)),
+        ]
         rows = []
         for document in self._of(model).aggregate(pipeline, session=self.session):
             row = self._row(model, document)
             for key in keys:
-                setattr(row, key.name, self._row(key.related_model, document[f"_{key.name}"][0]))
+                joined_to = document[f"_{key.name}"]
+                setattr(row, key.name, self._row(key.related_model, joined_to[0]) if joined_to else None)
             rows.append(row)
         return rows
 
     @wrap_database_errors
-    def rows_count(self, model: type[Model], limit: int, equal: dict[str, Any]) -> int:
-        match = _match(model, equal, self)
-        return self._of(model).count_documents(match, limit=limit, session=self.session)
+    def rows_figures(self, figures: Sequence[Figure]) -> list[int]:
+        found = [0] * len(figures)
+        # A transaction takes no union.
+        together = [figures] if not (self.session and self.session.in_transaction) else [[each] for each in figures]
+        for start, (first, *others) in enumerate(together):
+            pipeline = _count(first, start, self)
+            for number, figure in enumerate(others, start + 1):
+                table = figure.model._meta.db_table
+                pipeline.append({"$unionWith": {"coll": table, "pipeline": _count(figure, number, self)}})
+            for document in self._of(first.model).aggregate(pipeline, session=self.session):
+                found[document["_id"]] = int(document["n"])
+        return found
 
     @wrap_database_errors
     def rows_insert(self, rows: Sequence[Model]) -> None:
@@ -89,7 +108,7 @@ class Rows:
     def _row(self, model: type[M], document: Document) -> M:
         readers = self._readers.get(model)
         if readers is None:
-            columns: list[Any] = [field.get_col(model._meta.db_table) for field in _fields(model)]
+            columns: list[Any] = [field.get_col(model._meta.db_table) for field in _fields_read(model)]
             readers = self._readers[model] = [
                 (column.target.column, column, self.ops.get_db_converters(column) + column.get_db_converters(self))
                 for column in columns
@@ -100,7 +119,7 @@ class Rows:
             for convert in converters:
                 value = convert(value, column, self)
             values.append(value)
-        return model.from_db(self.alias, [field.attname for field in _fields(model)], values)
+        return model.from_db(self.alias, [field.attname for field in _fields_read(model)], values)
 
 
 def _stored(field: Any, value: Any, connection: Any) -> Any:
@@ -111,12 +130,40 @@ def _field(model: type[Model], name: str) -> Any:
     return model._meta.pk if name == "pk" else model._meta.get_field(name)
 
 
-def _join(key: "ForeignKey[Any, Any]") -> Document:
-    table = key.related_model._meta.db_table
-    return {"$lookup": {"from": table, "localField": key.column, "foreignField": "_id", "as": f"_{key.name}"}}
+def _join(key: "ForeignKey[Any, Any]") -> list[Document]:
+    model, name = key.related_model, f"_{key.name}"
+    lookup = {"from": model._meta.db_table, "localField": key.column, "foreignField": "_id", "as": name}
+    return [{"$lookup": lookup}, *_less(model, f"{name}.")]
 
 
-def _match(model: type[Model], equal: dict[str, Any], connection: Any) -> Document:
+def _less(model: type[Model], prefix: str = "") -> list[Document]:
+    """Do not send what the model's manager defers."""
+    columns = [prefix + field.column for field in _fields(model) if field not in _fields_read(model)]
+    return [{"$unset": columns}] if columns else []
+
+
+def _count(figure: Figure, number: int, connection: Any) -> list[Document]:
+    """{_id: number, n: the figure}, or nothing where there are no rows."""
+    model = figure.model
+    match = _match(model, figure.equal, connection)
+    if figure.any_of:
+        match["$or"] = [_match(model, equal, connection) for equal in figure.any_of]
+    value: Any = f"${_field(model, figure.total).column}" if figure.total else 1
+    if figure.less:
+        value = {"$subtract": [value, f"${_field(model, figure.less).column}"]}
+    return [
+        {"$match": match},
+        *_first(model, figure.order_by, figure.limit),
+        {"$group": {"_id": {"$literal": number}, "n": {"$sum": value}}},
+    ]
+
+
+def _first(model: type[Model], order_by: Sequence[str], limit: int | None) -> list[Document]:
+    order = {_field(model, name.removeprefix("-")).column: -1 if name.startswith("-") else 1 for name in order_by}
+    return [*([{"$sort": order}] if order else []), *([] if limit is None else [{"$limit": limit}])]
+
+
+def _match(model: type[Model], equal: Mapping[str, Any], connection: Any) -> Document:
     match: Document = {}
     for name, value in equal.items():
         field = _field(model, name)
@@ -130,3 +177,10 @@ def _match(model: type[Model], equal: dict[str, Any], connection: Any) -> Docume
 @functools.cache
 def _fields(model: type[Model]) -> tuple[Any, ...]:
     return tuple(model._meta.concrete_fields)
+
+
+@functools.cache
+def _fields_read(model: type[Model]) -> tuple[Any, ...]:
+    """Without those that the model's manager defers."""
+    names, are_deferred = model._default_manager.all().query.deferred_loading
+    return tuple(field for field in _fields(model) if not (are_deferred and field.name in names))

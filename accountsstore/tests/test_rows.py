@@ -13,7 +13,9 @@ from accounts.models import SellerProfile, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.db import atomic, uuid7
 from accountsstore.models import OutboxEvent, OutboxMail
-from accountsstore.rows import rows_count, rows_count_up, rows_find, rows_insert, rows_save
+from accountsstore.rows import Figure, rows_count_up, rows_figures, rows_find, rows_insert, rows_save
+from listings.models import Category, Favourite, Listing
+from listings.tests.factories import CategoryFactory, ListingFactory
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -55,12 +57,40 @@ def test_rows_are_found_by_several_values_and_by_none() -> None:
     assert rows_find(User, pk=[]) == []
 
 
-def test_rows_are_counted_up_to_a_limit() -> None:
-    users = [UserFactory(is_staff=number == 0) for number in range(4)]
-    assert rows_count(User, 3) == 3
-    assert rows_count(User, 9, is_staff=False) == 3
-    assert rows_count(User, 9, username=[users[0].username, users[1].username], is_staff=True) == 1
-    assert rows_count(User, 9, pk=[]) == 0
+def test_the_first_rows_in_an_order_are_found() -> None:
+    for number, name in enumerate(("carol", "adam", "dina", "bert")):
+        UserFactory(username=name, is_staff=number == 3)
+    rows = rows_find(User, order_by=["is_staff", "-username"], limit=2)
+    assert [user.username for user in rows] == ["dina", "carol"]
+    assert [user.username for user in rows_find(User, order_by=["username"], is_staff=False)] == [
+        "adam",
+        "carol",
+        "dina",
+    ]
+
+
+def test_figures_count_or_sum_the_rows_they_name() -> None:
+    names = [UserFactory(is_staff=number == 0).username for number in range(4)]
+    rows_insert([OutboxEvent(topic=f"t{n}", payload={}, groups=[], attempts=n, pending=n != 3) for n in range(5)])
+    asked = [
+        (Figure(User), 4),
+        (Figure(User, limit=3), 3),
+        (Figure(User, {"is_staff": False}, limit=9), 3),
+        (Figure(User, {"username": names[:2], "is_staff": True}), 1),
+        (Figure(User, {"pk": []}), 0),
+        (Figure(User, any_of=[{"username": names[:2]}, {"username": names[1], "is_staff": False}]), 2),
+        (Figure(User, {"is_staff": False}, any_of=[{"username": names[0]}, {"username": names[3]}]), 1),
+        (Figure(OutboxEvent, {"pending": True}, total="attempts"), 7),
+        (Figure(OutboxEvent, {"topic": "none"}, total="attempts"), 0),
+        (Figure(OutboxEvent, total="attempts", order_by=["-attempts"], limit=2), 7),
+    ]
+    figures, expected = [figure for figure, _n in asked], [n for _figure, n in asked]
+    with CaptureQueriesContext(connection) as queries:
+        assert rows_figures(*figures) == expected
+    assert connection.vendor != "mongodb" or len(queries) == 1
+    # A transaction of MongoDB takes no union of collections.
+    assert atomic(rows_figures)(*figures) == expected
+    assert [rows_figures(figure)[0] for figure in figures] == expected
 
 
 def test_a_twin_is_refused_and_takes_its_transaction_with_it() -> None:
@@ -127,3 +157,19 @@ def test_joined_rows_come_with_their_row() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert fields(found.user) == fields(User.objects.get(pk=profile.user_id))
     assert len(queries) == 1, "the one that it is compared with"
+
+
+def test_a_key_that_is_empty_joins_nothing() -> None:
+    SellerFactory()
+    [found] = rows_find(Category, "parent", pk=CategoryFactory().pk)
+    assert found.parent is None
+
+
+def test_what_the_manager_defers_is_not_read_before_it_is_asked_for() -> None:
+    listing = ListingFactory(title="A sturdy boat")
+    [found] = rows_find(Listing, pk=listing.pk)
+    favourite = Favourite.objects.create(user=UserFactory(), listing=listing)
+    kept = rows_find(Favourite, "listing", pk=favourite.pk)[0].listing
+    for row in (found, kept) if connection.vendor == "mongodb" else (found,):
+        assert row.get_deferred_fields() == {"terms", "terms_signature"}
+    assert found.terms == kept.terms == Listing.objects.get(pk=listing.pk).terms

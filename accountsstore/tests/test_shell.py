@@ -11,9 +11,12 @@ from django.test import RequestFactory
 from django.utils import timezone, translation
 from django_cotton.compiler_regex import CottonCompiler
 
+from accounts.models import User
+from accounts.tests.factories import UserFactory
 from accountsstore import context, views
 from accountsstore.errors import Conflict
 from accountsstore.middleware import ScriptedUploadMiddleware, StoreErrorMiddleware
+from accountsstore.rows import Figure
 from accountsstore.templatetags import store as tags
 
 
@@ -72,6 +75,7 @@ def test_what_people_write_is_escaped_in_components() -> None:
 
 def test_a_counter_runs_once_and_only_for_somebody_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "_counters", {})
+    monkeypatch.setattr(context, "_figures", {})
     asked: list[object] = []
     context.register_counter("messages", lambda user: asked.append(user) or 2)  # type: ignore[func-returns-value]
     counts = context.Counts(SomeUser())
@@ -79,6 +83,20 @@ def test_a_counter_runs_once_and_only_for_somebody_signed_in(monkeypatch: pytest
     assert context.Counts(AnonymousUser()).messages == 0
     assert counts.orders == 0
     assert len(asked) == 1
+
+
+@pytest.mark.django_db
+def test_the_figures_of_every_page_are_asked_for_together_when_one_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "_figures", {})
+    users = [UserFactory() for _ in range(3)]
+    context.register_figure("people", lambda user: Figure(User))
+    context.register_figure("self", lambda user: Figure(User, {"pk": user.pk}), "{} of you".format)
+    counts = context.Counts(users[0])
+    assert counts.unknown == 0
+    assert counts.people == 3
+    users[1].delete()
+    assert (counts.self, counts.people) == ("1 of you", 3)
+    assert context.Counts(AnonymousUser()).people == 0
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def conversation(request: HttpRequest, key: str) -> HttpResponse:
     mine = place_or_404(request.user, key)
     thread = thread_of(mine, request.user, seq_from(request.GET.get("before", "")))
     if not thread.is_past:
-        message_read(conversation=mine.conversation, user=request.user, seq=thread.last_seq)
+        # The header counts what is unread now.
+        if mine.read_seq < thread.last_seq:
+            message_read(conversation=mine.conversation, user=request.user, seq=thread.last_seq)
         if thread.ticket:
             notifications_read_about(user=request.user, url=mine.conversation.get_absolute_url())
     return render(request, "chat/conversation.html", _list_context(request) | {"thread": thread})

@@ -30,7 +30,7 @@ from payments.forms import (
     add_error,
 )
 from payments.models import Order
-from payments.order_lists import TABS, orders_page, tab_count
+from payments.order_lists import TABS, orders_page, tab_counts
 from payments.order_page import OrderPage, order_page
 from payments.selectors import order_for
 from payments.services.disputes import dispute_offer, dispute_offer_accept, dispute_open
@@ -68,7 +68,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
 def list_context(request: HttpRequest, role: str) -> dict[str, Any]:
     tab = request.GET.get("tab", "")
     names = {"todo": _("Need you"), "running": _("Running"), "over": _("Finished"), "all": _("All")}
-    counts = {name: tab_count(request.user, role=role, tab=name) for name in ("todo", "running")}
+    counts = tab_counts(request.user, role)
     if tab not in TABS:
         tab = "todo" if counts["todo"] else "all"
     page = orders_page(request.user, role=role, tab=tab, cursor=request.GET.get("after", ""))

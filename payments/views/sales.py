@@ -11,7 +11,7 @@ from listings.cards import picture_url
 from listings.models import Listing, SellerFigures
 from payments.earnings import earnings
 from payments.models import Order
-from payments.order_lists import orders_todo, tab_count
+from payments.order_lists import orders_todo, tab_counts
 from payments.selectors import wallet_available
 from payments.states import OrderState
 from payments.views.orders import list_context
@@ -29,13 +29,13 @@ def desk(request: HttpRequest) -> HttpResponse:
     """Soonest deadline first. Whoever may not sell yet is shown the way to it."""
     if not is_approved_seller(request.user) and not _has_sold(request):
         return redirect("accounts:apply")
-    rows = orders_todo(request.user)
+    rows, counts = orders_todo(request.user), tab_counts(request.user, "seller")
     newest = Listing.objects.filter(seller=request.user, state__in=Listing.PUBLIC).order_by("-created_at")
     listings = newest.select_related("category")[:LISTINGS_SHOWN]
     context = {
         "rows": rows,
-        "todo_count": tab_count(request.user, role="seller", tab="todo"),
-        "running_count": tab_count(request.user, role="seller", tab="running"),
+        "todo_count": counts["todo"],
+        "running_count": counts["running"],
         # The time of a dispute is that of staff.
         "first_due": next((row.order.due_at for row in rows if row.order.state != OrderState.DISPUTED), None),
         "earnings": earnings(request.user),
