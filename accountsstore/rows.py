@@ -32,6 +32,27 @@ def rows_find(
 
 
 @dataclasses.dataclass(frozen=True)
+class Rows:
+    """What `rows_find` would be asked for. Fields in `order_by` are never empty."""
+
+    model: type[Model]
+    equal: Mapping[str, Any]
+    joined: Sequence[str] = ()
+    order_by: Sequence[str] = ()
+    limit: int | None = None
+
+
+def rows_find_together(*asked: Rows) -> list[list[Any]]:
+    """The rows of each, in one question: on MongoDB five of them cost hardly more than one."""
+    connection = transaction.get_connection()
+    if connection.vendor == "mongodb":
+        return connection.rows_find_together(asked)
+    return [
+        rows_find(each.model, *each.joined, order_by=each.order_by, limit=each.limit, **each.equal) for each in asked
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
 class Figure:
     """How many rows have `equal` fields, as `rows_find` means it, or the fields of one in `any_of`; or the sum of their
     field `total`, less the field `less`. Of the first `limit` rows in `order_by`."""

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import uuid
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from accountsstore.indexes import read_in_index
 from accountsstore.paging import PAGE_SIZE, Page, page_of
-from accountsstore.rows import rows_find
+from accountsstore.rows import Rows, rows_find, rows_find_together
 from listings.index_choice import index_for
 from listings.models import Category, CategoryField, Listing, SellerFigures
 from listings.terms import terms_held, with_terms
@@ -70,10 +71,17 @@ def for_cards(listings: list[Listing]) -> list[Listing]:
     """The same listings with what a card or row of a list shows, in a fixed number of queries."""
     if not listings:
         return listings
-    categories = {row.pk: row for row in rows_find(Category, pk={each.category_id for each in listings})}
-    sellers = {row.pk: row for row in rows_find(User, pk={each.seller_id for each in listings})}
-    figures = {row.seller_id: row for row in rows_find(SellerFigures, seller=set(sellers))}
-    fields_prefetch(*categories.values())
+    category_ids, seller_ids = {each.category_id for each in listings}, {each.seller_id for each in listings}
+    of_categories, of_fields, of_sellers, of_figures = rows_find_together(
+        Rows(Category, {"pk": category_ids}),
+        fields_of(category_ids),
+        Rows(User, {"pk": seller_ids}),
+        Rows(SellerFigures, {"seller": seller_ids}),
+    )
+    categories, sellers = ({row.pk: row for row in rows} for rows in (of_categories, of_sellers))
+    figures = {row.seller_id: row for row in of_figures}
+    for category in categories.values():
+        fields_prefetched(category, of_fields)
     for seller in sellers.values():
         # A seller without figures has None, which is remembered too.
         User._meta.get_field("figures").set_cached_value(seller, figures.get(seller.pk))
@@ -82,15 +90,16 @@ def for_cards(listings: list[Listing]) -> list[Listing]:
     return listings
 
 
-def fields_prefetch(*categories: Category) -> None:
-    """Read `fields` of all of them in one query, as `prefetch_related` leaves them behind."""
-    fields: dict[uuid.UUID, list[CategoryField]] = {category.pk: [] for category in categories}
-    for field in rows_find(CategoryField, order_by=["position", "key"], category=list(fields)):
-        fields[field.category_id].append(field)
-    for category in categories:
-        rows = category.fields.all()
-        rows._result_cache = fields[category.pk]
-        category._prefetched_objects_cache = {"fields": rows}  # type: ignore[attr-defined]
+def fields_of(category_ids: Collection[uuid.UUID]) -> Rows:
+    """For `fields_prefetched`."""
+    return Rows(CategoryField, {"category": list(category_ids)}, order_by=["position", "key"])
+
+
+def fields_prefetched(category: Category, found: list[CategoryField]) -> None:
+    """Leave those fields that are the category's behind as `prefetch_related("fields")` would."""
+    rows = category.fields.all()
+    rows._result_cache = [field for field in found if field.category_id == category.pk]
+    category._prefetched_objects_cache = {"fields": rows}  # type: ignore[attr-defined]
 
 
 def on_sale() -> QuerySet[Listing]:

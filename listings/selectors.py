@@ -10,9 +10,9 @@ from django.db.models import Count
 
 from accounts.models import SellerProfile, User
 from accountsstore.paging import Page, page_of
-from accountsstore.rows import rows_find
+from accountsstore.rows import Rows, rows_find, rows_find_together
 from listings.models import Category, Favourite, Listing, ListingImage, Review, SellerFigures, StockItem, StoreFigures
-from listings.search import SORTS, fields_prefetch, for_cards, on_sale
+from listings.search import SORTS, fields_of, fields_prefetched, for_cards, on_sale
 
 State = Listing.State
 COUNTS_KEPT_SECONDS = 300
@@ -64,9 +64,8 @@ class ListingPage:
 
 
 def listing_by_code(code: str) -> Listing:
-    """Whatever its state, with its category's fields. Raises Listing.DoesNotExist."""
+    """Whatever its state. Raises Listing.DoesNotExist."""
     for listing in rows_find(Listing, "category", "seller", code=code):
-        fields_prefetch(listing.category)
         return listing
     raise Listing.DoesNotExist
 
@@ -78,25 +77,45 @@ def listing_of(seller: User, code: str) -> Listing:
 
 
 def listing_page(listing: Listing, viewer: Any) -> ListingPage:
-    """Everything around a listing that its page shows."""
+    """Everything around a listing that its page shows, in one query; the fields of its category come with it."""
     seller = listing.seller_id
+    fields, images, figures, reviews, kept, profiles = rows_find_together(
+        fields_of([listing.category_id]),
+        Rows(ListingImage, {"listing": listing.pk}, joined=["file"], order_by=["position", "id"]),
+        Rows(SellerFigures, {"seller": seller}),
+        Rows(
+            Review,
+            {"seller": seller, "is_hidden": False},
+            joined=["listing"],
+            order_by=["-created_at"],
+            limit=REVIEWS_SHOWN,
+        ),
+        # A visitor keeps nothing.
+        Rows(Favourite, {"listing": listing.pk, "user": [viewer.pk] if viewer.is_authenticated else []}),
+        _approval_of(listing.seller),
+    )
+    fields_prefetched(listing.category, fields)
     return ListingPage(
         listing=listing,
-        images=rows_find(ListingImage, "file", order_by=["position", "id"], listing=listing.pk),
-        figures=next(iter(rows_find(SellerFigures, seller=seller)), None),
-        reviews=rows_find(
-            Review, "listing", order_by=["-created_at"], limit=REVIEWS_SHOWN, seller=seller, is_hidden=False
-        ),
-        is_kept=bool(kept_ids(viewer, [listing])),
-        selling_since=selling_since(listing.seller),
+        images=images,
+        figures=figures[0] if figures else None,
+        reviews=reviews,
+        is_kept=bool(kept),
+        selling_since=_since(profiles),
     )
 
 
 def selling_since(seller: User) -> Any:
     """When staff approved the seller, or None for somebody who may not sell now."""
-    for profile in rows_find(SellerProfile, user=seller.pk, state=SellerProfile.State.APPROVED):
-        return profile.approved_at or profile.created_at
-    return None
+    return _since(rows_find_together(_approval_of(seller))[0])
+
+
+def _approval_of(seller: User) -> Rows:
+    return Rows(SellerProfile, {"user": seller.pk, "state": SellerProfile.State.APPROVED})
+
+
+def _since(approvals: list[SellerProfile]) -> Any:
+    return approvals[0].approved_at or approvals[0].created_at if approvals else None
 
 
 # ---------------------------------------------------------------- lists of a person

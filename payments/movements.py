@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accountsstore.money import format_minor
-from accountsstore.rows import rows_find
+from accountsstore.rows import Rows, rows_find_together
 from payments.models import Deposit, LedgerEntry, Order, Withdrawal
 
 # What a posting is called on the statement of a wallet.
@@ -56,7 +56,7 @@ class Movement:
 
 
 def movements(entries: Iterable[LedgerEntry]) -> list[Movement]:
-    """The entries of one wallet in words, in their order. One query for each kind of source."""
+    """The entries of one wallet in words, in their order. One query for all their sources."""
     entries = list(entries)
     numbers = _numbers(entry.transaction.source for entry in entries)
     return [_movement(entry, numbers) for entry in entries]
@@ -84,8 +84,9 @@ def _numbers(sources: Iterable[str]) -> dict[str, str]:
         if kind in _SOURCES:
             by_kind.setdefault(kind, []).append(uuid.UUID(hex_id))
     numbers = {}
-    for kind, ids in by_kind.items():
-        model, field, __ = _SOURCES[kind]
-        for row in rows_find(model, pk=ids):
+    found = rows_find_together(*(Rows(_SOURCES[kind][0], {"pk": ids}) for kind, ids in by_kind.items()))
+    for kind, rows in zip(by_kind, found, strict=True):
+        field = _SOURCES[kind][1]
+        for row in rows:
             numbers[f"{kind}:{row.pk.hex}"] = getattr(row, field)
     return numbers

@@ -7,8 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accountsstore.money import format_minor, share_minor
-from accountsstore.rows import rows_find
-from listings.credentials import credential_latest
+from accountsstore.rows import Rows, rows_find_together
 from listings.models import Credential, Review
 from payments.models import Dispute, Order, OrderEvent, Reveal
 
@@ -73,14 +72,23 @@ class Facts:
 
 
 def order_facts(order: Order, viewer: User, now: datetime.datetime | None = None) -> Facts:
-    """Six queries. `order` comes with its buyer, seller, listing, category and stock item."""
+    """One query. `order` comes with its buyer, seller, listing, category and stock item."""
+    mine = {"order": order.pk}
+    delivered = [order.stock_item_id] if order.stock_item_id and order.delivered_at else []
+    events, reveals, disputes, reviews, credentials = rows_find_together(
+        Rows(OrderEvent, mine, joined=["actor"], order_by=["created_at", "id"], limit=EVENT_LIMIT),
+        Rows(Reveal, mine, joined=["user"], order_by=["-created_at"], limit=REVEAL_LIMIT),
+        Rows(Dispute, mine, joined=["offer_by", "decided_by"]),
+        Rows(Review, {"order_id": order.pk}),
+        Rows(Credential, {"stock_item": delivered}, order_by=["-version"], limit=1),
+    )
     return Facts(
         order=order,
         viewer=viewer,
         now=now or timezone.now(),
-        events=rows_find(OrderEvent, "actor", order_by=["created_at", "id"], limit=EVENT_LIMIT, order=order.pk),
-        reveals=rows_find(Reveal, "user", order_by=["-created_at"], limit=REVEAL_LIMIT, order=order.pk),
-        dispute=next(iter(rows_find(Dispute, "offer_by", "decided_by", order=order.pk)), None),
-        review=next(iter(rows_find(Review, order_id=order.pk)), None),
-        credential=credential_latest(order.stock_item) if order.stock_item and order.delivered_at else None,
+        events=events,
+        reveals=reveals,
+        dispute=disputes[0] if disputes else None,
+        review=reviews[0] if reviews else None,
+        credential=credentials[0] if credentials else None,
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accountsstore.money import format_minor
+from accountsstore.rows import rows_find
 from accountsstore.templatetags.store import when
 from payments.models import Deposit, Order, Withdrawal
 from payments.movements import Movement, movements
@@ -66,7 +67,7 @@ def wallet_page(user: User) -> WalletPage:
 
 
 def _orders(user: User) -> list[Waiting]:
-    rows = Order.objects.filter(buyer=user, state__in=sorted(HELD)).select_related("seller")
+    rows = rows_find(Order, "seller", order_by=["due_at", "id"], limit=WAITING_LIMIT, buyer=user.pk, state=sorted(HELD))
     return [
         Waiting(
             order.title,
@@ -76,7 +77,7 @@ def _orders(user: User) -> list[Waiting]:
             order.state,
             order.get_state_display(),
         )
-        for order in rows.order_by("due_at", "id")[:WAITING_LIMIT]
+        for order in rows
     ]
 
 
@@ -93,7 +94,7 @@ def _order_next(order: Order) -> str:
 
 
 def _deposits(user: User) -> list[Waiting]:
-    rows = Deposit.objects.filter(user=user, state__in=IN_REVIEW).select_related("method")
+    rows = rows_find(Deposit, "method", order_by=["-created_at"], limit=WAITING_LIMIT, user=user.pk, state=IN_REVIEW)
     return [
         Waiting(
             _("Deposit by %(method)s") % {"method": deposit.method.name},
@@ -103,7 +104,7 @@ def _deposits(user: User) -> list[Waiting]:
             deposit.state,
             deposit.get_state_display(),
         )
-        for deposit in rows.order_by("-created_at")[:WAITING_LIMIT]
+        for deposit in rows
     ]
 
 
@@ -127,7 +128,10 @@ def deposit_next(deposit: Deposit) -> str:
 
 
 def _withdrawals(user: User) -> list[Waiting]:
-    rows = Withdrawal.objects.filter(user=user, state__in=sorted(WITHDRAWAL_HELD)).select_related("payout_method")
+    states = sorted(WITHDRAWAL_HELD)
+    rows = rows_find(
+        Withdrawal, "payout_method", order_by=["-created_at"], limit=WAITING_LIMIT, user=user.pk, state=states
+    )
     return [
         Waiting(
             _("Withdrawal to %(account)s") % {"account": withdrawal.payout_method.masked},
@@ -137,7 +141,7 @@ def _withdrawals(user: User) -> list[Waiting]:
             withdrawal.state,
             withdrawal.get_state_display(),
         )
-        for withdrawal in rows.order_by("-created_at")[:WAITING_LIMIT]
+        for withdrawal in rows
     ]
 
 

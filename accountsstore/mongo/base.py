@@ -22,7 +22,7 @@ from pymongo.server_type import SERVER_TYPE
 
 from accountsstore.mongo.listeners import LISTENERS
 from accountsstore.mongo.operations import DatabaseOperations
-from accountsstore.mongo.rows import Rows
+from accountsstore.mongo.rows import RowCommands
 from accountsstore.mongo.schema import DatabaseSchemaEditor
 
 R = TypeVar("R")
@@ -41,7 +41,7 @@ NO_REPLICA_SET = (
 )
 
 
-class DatabaseWrapper(Rows, MongoWrapper):
+class DatabaseWrapper(RowCommands, MongoWrapper):
     in_atomic_block: bool
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor

@@ -1,21 +1,22 @@
 """`accountsstore.rows` on MongoDB: one command each, made from the model's columns alone."""
 
 import functools
+import operator
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.db.models import ForeignKey, Model
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import ReturnDocument, UpdateOne
 
-from accountsstore.rows import Figure
+from accountsstore.rows import Figure, Rows
 
 M = TypeVar("M", bound=Model)
 Document = dict[str, Any]
 
 
-class Rows:
+class RowCommands:
     """What the engine's connection (`accountsstore.mongo.base`) does with single rows."""
 
     get_collection: Callable[..., Any]
@@ -27,35 +28,51 @@ class Rows:
     def rows_find(
         self, model: type[M], joined: Sequence[str], equal: dict[str, Any], order_by: Sequence[str], limit: int | None
     ) -> list[M]:
-        keys = [cast("ForeignKey[Any, Any]", model._meta.get_field(name)) for name in joined]
-        pipeline = [
-            {"$match": _match(model, equal, self)},
-            *_first(model, order_by, limit),
-            *_less(model),
-            *(stage for key in keys for stage in _join(key)),
-        ]
-        rows = []
-        for document in self._of(model).aggregate(pipeline, session=self.session):
-            row = self._row(model, document)
-            for key in keys:
-                joined_to = document[f"_{key.name}"]
-                setattr(row, key.name, self._row(key.related_model, joined_to[0]) if joined_to else None)
-            rows.append(row)
-        return rows
+        asked = Rows(model, equal, joined, order_by, limit)
+        found = self._of(model).aggregate(_find(asked, self), session=self.session)
+        return [self._with_joined(asked, document) for document in found]
 
-    @wrap_database_errors
+    def rows_find_together(self, asked: Sequence[Rows]) -> list[list[Any]]:
+        found: list[list[Any]] = [[] for _each in asked]
+        for document in self._together([(each.model, _find(each, self)) for each in asked]):
+            number = document["number"]
+            found[number].append(self._with_joined(asked[number], document["row"]))
+        for each, rows in zip(asked, found, strict=True):
+            # A union is in no order.
+            for name in reversed(each.order_by):
+                rows.sort(key=operator.attrgetter(name.removeprefix("-")), reverse=name.startswith("-"))
+        return found
+
     def rows_figures(self, figures: Sequence[Figure]) -> list[int]:
         found = [0] * len(figures)
-        # A transaction takes no union.
-        together = [figures] if not (self.session and self.session.in_transaction) else [[each] for each in figures]
-        for start, (first, *others) in enumerate(together):
-            pipeline = _count(first, start, self)
-            for number, figure in enumerate(others, start + 1):
-                table = figure.model._meta.db_table
-                pipeline.append({"$unionWith": {"coll": table, "pipeline": _count(figure, number, self)}})
-            for document in self._of(first.model).aggregate(pipeline, session=self.session):
-                found[document["_id"]] = int(document["n"])
+        for document in self._together([(figure.model, _count(figure, self)) for figure in figures]):
+            found[document["number"]] = int(document["row"]["n"])
         return found
+
+    @wrap_database_errors
+    def _together(self, asked: Sequence[tuple[type[Model], list[Document]]]) -> list[Document]:
+        """{number, row} for each document of each pipeline, in one command; in a transaction, which takes no union, in
+        one command each."""
+        pipelines = [
+            (model._meta.db_table, [*stages, {"$replaceWith": {"number": {"$literal": number}, "row": "$$ROOT"}}])
+            for number, (model, stages) in enumerate(asked)
+        ]
+        if not pipelines or (self.session and self.session.in_transaction):
+            groups = [[each] for each in pipelines]
+        else:
+            groups = [pipelines]
+        found: list[Document] = []
+        for (table, stages), *others in groups:
+            union = [{"$unionWith": {"coll": coll, "pipeline": pipeline}} for coll, pipeline in others]
+            found += self.get_collection(table).aggregate([*stages, *union], session=self.session)
+        return found
+
+    def _with_joined(self, asked: Rows, document: Document) -> Any:
+        row = self._row(asked.model, document)
+        for name in asked.joined:
+            joined = document[f"_{name}"]
+            setattr(row, name, self._row(_field(asked.model, name).related_model, joined[0]) if joined else None)
+        return row
 
     @wrap_database_errors
     def rows_insert(self, rows: Sequence[Model]) -> None:
@@ -142,8 +159,18 @@ def _less(model: type[Model], prefix: str = "") -> list[Document]:
     return [{"$unset": columns}] if columns else []
 
 
-def _count(figure: Figure, number: int, connection: Any) -> list[Document]:
-    """{_id: number, n: the figure}, or nothing where there are no rows."""
+def _find(asked: Rows, connection: Any) -> list[Document]:
+    keys = [_field(asked.model, name) for name in asked.joined]
+    return [
+        {"$match": _match(asked.model, asked.equal, connection)},
+        *_first(asked.model, asked.order_by, asked.limit),
+        *_less(asked.model),
+        *(stage for key in keys for stage in _join(key)),
+    ]
+
+
+def _count(figure: Figure, connection: Any) -> list[Document]:
+    """{n: the figure}, or nothing where there are no rows."""
     model = figure.model
     match = _match(model, figure.equal, connection)
     if figure.any_of:
@@ -154,7 +181,7 @@ def _count(figure: Figure, number: int, connection: Any) -> list[Document]:
     return [
         {"$match": match},
         *_first(model, figure.order_by, figure.limit),
-        {"$group": {"_id": {"$literal": number}, "n": {"$sum": value}}},
+        {"$group": {"_id": None, "n": {"$sum": value}}},
     ]
 
 

@@ -13,7 +13,16 @@ from accounts.models import SellerProfile, User
 from accounts.tests.factories import SellerFactory, UserFactory
 from accountsstore.db import atomic, uuid7
 from accountsstore.models import OutboxEvent, OutboxMail
-from accountsstore.rows import Figure, rows_count_up, rows_figures, rows_find, rows_insert, rows_save
+from accountsstore.rows import (
+    Figure,
+    Rows,
+    rows_count_up,
+    rows_figures,
+    rows_find,
+    rows_find_together,
+    rows_insert,
+    rows_save,
+)
 from listings.models import Category, Favourite, Listing
 from listings.tests.factories import CategoryFactory, ListingFactory
 
@@ -67,6 +76,30 @@ def test_the_first_rows_in_an_order_are_found() -> None:
         "carol",
         "dina",
     ]
+
+
+def test_rows_of_several_tables_are_found_together_each_in_its_order() -> None:
+    listings = [ListingFactory(title=title) for title in ("b boat", "a car", "c hut")]
+    person = UserFactory()
+    rows_insert([Favourite(user=person, listing=listing) for listing in listings])
+    asked = [
+        Rows(Listing, {"pk": [each.pk for each in listings]}, order_by=["-title"], limit=2),
+        Rows(User, {"pk": []}),
+        Rows(Favourite, {"user": person.pk}, joined=["listing", "user"]),
+        Rows(Category, {"is_allowed": True}, joined=["parent"], order_by=["position", "slug"]),
+        Rows(Listing, {"state": Listing.State.ACTIVE}, order_by=["category_id", "title"]),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        together = rows_find_together(*asked)
+    assert connection.vendor != "mongodb" or len(queries) == 1
+    by_category = sorted(listings, key=lambda each: (each.category_id, each.title))
+    for found in (together, atomic(rows_find_together)(*asked)):
+        titles, nobody, kept, categories, all_listings = found
+        assert ([each.title for each in titles], nobody) == (["c hut", "b boat"], [])
+        assert {each.listing.title for each in kept} == {"a car", "b boat", "c hut"}
+        assert {each.user.pk for each in kept} == {person.pk}
+        assert categories == list(Category.objects.filter(is_allowed=True).order_by("position", "slug"))
+        assert all_listings == by_category
 
 
 def test_figures_count_or_sum_the_rows_they_name() -> None:
@@ -157,6 +190,12 @@ def test_joined_rows_come_with_their_row() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert fields(found.user) == fields(User.objects.get(pk=profile.user_id))
     assert len(queries) == 1, "the one that it is compared with"
+
+
+def test_nothing_is_asked_for_nothing() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert (rows_find_together(), rows_figures()) == ([], [])
+    assert len(queries) == 0
 
 
 def test_a_key_that_is_empty_joins_nothing() -> None:

@@ -47,9 +47,10 @@ def detail(request: HttpRequest, code: str, slug: str = "") -> HttpResponse:
     # Decoded, as the path is: else a title that is not Latin would be sent to itself for ever.
     if request.path != unquote(listing.get_absolute_url()):
         return redirect(listing.get_absolute_url(), permanent=False)
+    page = listing_page(listing, request.user)
     category, fields = listing.category, attribute_fields(listing.category)
     context = {
-        "page": listing_page(listing, request.user),
+        "page": page,
         "listing": listing,
         "price": format_minor(listing.price_minor, listing.currency),
         "summary": summary(listing, fields),
