@@ -186,7 +186,7 @@ def test_a_body_over_10_mb_is_refused_and_a_photo_of_10_mb_reaches_the_store(sto
     photo = b"x" * (10 * 1024 * 1024 + 500)
     answer = client.ask("/files/avatar/", method="POST", body=photo)
     # The store's own answer: nobody is signed in, and there is no token.
-    assert answer.status == 403
+    assert answer.status == 403, answer.text
     assert client.ask("/files/avatar/", method="POST", body=b"x", Content_Length=str(111 * 1024 * 1024)).status == 413
 
 
