@@ -100,7 +100,9 @@ def test_made_up_addresses_and_methods_are_one_route_and_add_no_series(site: int
     before = metrics_of(site)
     flood()
     after = metrics_of(site)
-    assert after.keys() == before.keys()
+    # What the clock has done meanwhile is nobody's doing here.
+    of_requests = [{key for key in page if key[0].startswith("http_")} for page in (before, after)]
+    assert of_requests[0] == of_requests[1] != set()
     assert after(COUNT, method="GET", route="none", status_code="404") >= 100
     assert after.total(COUNT, method="other", route="/help/") >= 100
 

@@ -211,8 +211,10 @@ def test_a_store_that_is_closed_says_so_to_all_but_those_inside(store: Store) ->
     store.edge.maintenance.touch()
     try:
         page, answer = client.ask("/help/"), client.ask("/api/v1/orders")
+        photo = client.ask("/files/avatar/", method="POST", body=b"x" * (10 * 1024 * 1024 + 500))
         assert (page.status, page.headers["Retry-After"]) == (503, "60")
         assert "We are working on the store" in page.text
+        assert photo.status == 503, photo.text
         assert json.loads(answer.text)["code"] == "unavailable"
         for path in ("/ws/", "/account/login/", "/sell/listings/", "/files/0/card"):
             assert client.ask(path).status == 503, path
