@@ -89,7 +89,10 @@ def _figure(figure: Figure) -> int:
 
 
 def _condition(equal: Mapping[str, Any]) -> Q:
-    lookups = {f"{name}__in" if isinstance(value, list | set | tuple) else name: value for name, value in equal.items()}
+    lookups = {
+        f"{name}__in" if isinstance(value, list | set | frozenset | tuple) else name: value
+        for name, value in equal.items()
+    }
     return Q(**lookups)
 
 

@@ -21,8 +21,13 @@ share("pages")
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """The store. What it has refused unread is read before it answers: gunicorn would cut the connection while nginx still
     sends, and nginx would say that the store is away."""
-    answer: Iterable[bytes] = _store(environ, start_response)
+    answer = _store(environ, start_response)
     unread = 0
-    while unread < UNREAD_BYTES and (chunk := environ["wsgi.input"].read(_CHUNK_BYTES)):
-        unread += len(chunk)
+    try:
+        while unread < UNREAD_BYTES and (chunk := environ["wsgi.input"].read(_CHUNK_BYTES)):
+            unread += len(chunk)
+    except BaseException:
+        # Whoever sent it is gone. The store still puts away what it used.
+        answer.close()
+        raise
     return answer

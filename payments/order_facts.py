@@ -72,7 +72,7 @@ class Facts:
 
 
 def order_facts(order: Order, viewer: User, now: datetime.datetime | None = None) -> Facts:
-    """One query. `order` comes with its buyer, seller, listing, category and stock item."""
+    """One query. `order` comes with its buyer, seller, listing and stock item."""
     mine = {"order": order.pk}
     delivered = [order.stock_item_id] if order.stock_item_id and order.delivered_at else []
     events, reveals, disputes, reviews, credentials = rows_find_together(

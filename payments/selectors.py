@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accountsstore.rows import Figure, rows_figures, rows_find
-from listings.models import Category
 from payments.models import Deadline, Deposit, LedgerAccount, LedgerEntry, Order, Withdrawal
 from payments.services.ledger import Place, user_available, user_debt
 from payments.states import HELD, WITHDRAWAL_HELD, DepositState
@@ -74,7 +73,6 @@ def order_for(user: User, number: str) -> Order:
     """The order, if `user` is its buyer or seller. Raises Order.DoesNotExist for everybody else."""
     for order in rows_find(Order, "buyer", "seller", "listing", "stock_item", number=number):
         if user.pk in (order.buyer_id, order.seller_id):
-            [order.listing.category] = rows_find(Category, pk=order.listing.category_id)
             return order
     raise Order.DoesNotExist
 

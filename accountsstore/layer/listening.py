@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import uuid
 from typing import Any, Protocol
@@ -16,7 +17,8 @@ from accountsstore.layer.pubsub import HOLD_SECONDS
 logger = logging.getLogger(__name__)
 
 ECHO_SECONDS = 0.1
-"""After which an echo that Redis read before the subscription is sent again."""
+"""After which an echo that Redis read before the subscription is sent again; then after twice as long, as all in the group
+get each."""
 
 
 class Listening(Protocol):
@@ -83,10 +85,12 @@ class ChannelListening:
         echo = uuid.uuid4().hex
         self._echoes[echo] = heard = asyncio.Event()
         async with asyncio.timeout(HOLD_SECONDS):
-            while not heard.is_set():
+            for tries in itertools.count():
                 await self._layer.group_send(group, {"type": "echo", "echo": echo})
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(heard.wait(), ECHO_SECONDS)
+                    async with asyncio.timeout(ECHO_SECONDS * 2**tries):
+                        await heard.wait()
+                        return
 
     async def _take(self) -> None:
         while True:

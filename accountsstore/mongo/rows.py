@@ -194,7 +194,7 @@ def _match(model: type[Model], equal: Mapping[str, Any], connection: Any) -> Doc
     match: Document = {}
     for name, value in equal.items():
         field = _field(model, name)
-        if isinstance(value, list | set | tuple):
+        if isinstance(value, list | set | frozenset | tuple):
             match[field.column] = {"$in": [_stored(field, each, connection) for each in value]}
         else:
             match[field.column] = _stored(field, value, connection)

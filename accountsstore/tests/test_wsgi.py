@@ -14,6 +14,11 @@ from accountsstore import wsgi
 pytestmark = pytest.mark.django_db
 
 
+class Cut(BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise ConnectionResetError
+
+
 @pytest.fixture(autouse=True)
 def connection_of_the_test() -> Iterator[None]:
     """A request would close it."""
@@ -49,3 +54,14 @@ def test_a_body_without_an_end_is_left_alone_after_a_while(monkeypatch: pytest.M
     body = BytesIO(b"x" * 10_000_000)
     assert posted(body, 10_000_000) == 403
     assert 1_000_000 <= body.tell() < 1_500_000
+
+
+def test_a_sender_who_is_gone_leaves_nothing_open() -> None:
+    ended: list[object] = []
+    request_finished.connect(note := lambda **_: ended.append(1), weak=False)
+    try:
+        with pytest.raises(ConnectionResetError):
+            posted(Cut(), 10_000_000)
+    finally:
+        request_finished.disconnect(note)
+    assert ended == [1]

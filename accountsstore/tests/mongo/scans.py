@@ -36,13 +36,26 @@ def commands_caught() -> Iterator[dict[str, dict[str, Any]]]:
             if "updates" in command:
                 # MongoDB explains one of several, which are alike.
                 command["updates"] = command["updates"][:1]
-            caught.setdefault(shape_of(command), command)
+            for part in _parts(command):
+                caught.setdefault(shape_of(part), part)
 
     commands.watchers.append(watch)
     try:
         yield caught
     finally:
         commands.watchers.remove(watch)
+
+
+def _parts(command: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The command, with each branch of a union as one of its own."""
+    stages = command.get("pipeline", ())
+    unions = [stage["$unionWith"] for stage in stages if "$unionWith" in stage]
+    if not unions:
+        yield command
+        return
+    yield {**command, "pipeline": [stage for stage in stages if "$unionWith" not in stage]}
+    for union in unions:
+        yield {**command, "aggregate": union["coll"], "pipeline": union["pipeline"]}
 
 
 def shape_of(command: dict[str, Any]) -> str:

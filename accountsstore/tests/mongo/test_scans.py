@@ -10,11 +10,12 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, User
 from accountsstore.demo import drawings
 from accountsstore.demo.deeds.money import ask_payout
 from accountsstore.demo.people import BUYERS, SELLERS, STAFF
 from accountsstore.demo.stories import history, money
+from accountsstore.rows import Rows, rows_find_together
 from accountsstore.tests.demo.test_crawl import crawl, signed_in
 from accountsstore.tests.mongo.scans import commands_caught, scans
 from uploads.demo_pictures import demo_picture
@@ -62,4 +63,6 @@ def test_a_scan_would_be_found() -> None:
         list(AuditEvent.objects.filter(reason="unindexed"))
         list(AuditEvent.objects.filter(subject="indexed"))
         AuditEvent.objects.filter(reason="unindexed").update(reason="")
-    assert [scans(command) for command in caught.values()] == ["accounts_auditevent", "", "accounts_auditevent"]
+        rows_find_together(Rows(User, {"username": "indexed"}), Rows(AuditEvent, {"reason": "unindexed"}))
+    found = [scans(command) for command in caught.values()]
+    assert found == ["accounts_auditevent", "", "accounts_auditevent", "", "accounts_auditevent"]
