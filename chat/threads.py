@@ -5,6 +5,7 @@ import datetime
 import uuid
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -37,13 +38,15 @@ class Line:
     is_mine: bool
     state: str
     clock: str
+    written_at: str
     day: str
     # The words between yesterday's messages and today's; empty when the day goes on.
     day_label: str
     # The first message that was unread when the page was asked for.
     is_first_unread: bool
     files: list[Attached]
-    can_change: bool
+    # Where the writer changes it; empty when nobody may any more.
+    change_url: str
 
     @property
     def is_deleted(self) -> bool:
@@ -161,11 +164,14 @@ def _lines(found: list[Message], mine: Participant, other: Participant | None, u
                 is_mine=message.sender_id == mine.user_id,
                 state=_state(message.seq, other),
                 clock=f"{local:%H:%M}",
+                written_at=local.isoformat(),
                 day=day.isoformat(),
                 day_label=day_words(day) if day != last_day else "",
                 is_first_unread=message.seq == first_unread,
                 files=attached(message.files, user),
-                can_change=message.sender_id == mine.user_id and may_still_change(message, now),
+                change_url=_change_url(message)
+                if message.sender_id == user.pk and may_still_change(message, now)
+                else "",
             )
         )
         last_day = day
@@ -219,6 +225,10 @@ def found_lines(messages: list[Message], user: User) -> list[Hit]:
         )
         for message in messages
     ]
+
+
+def _change_url(message: Message) -> str:
+    return reverse("chat:message_change", args=[message.conversation_id.hex, message.client_id])
 
 
 def _state(seq: int, other: Participant | None) -> str:

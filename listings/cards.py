@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accountsstore.money import format_minor
+from accountsstore.templatetags.store import art, stars
 from listings.attributes import attribute_fields, summary
-from listings.models import Category, Listing, SellerFigures
+from listings.models import Category, Listing
 from listings.selectors import kept_ids
 from uploads.links import public_picture_url
 from uploads.models import StoredFile
@@ -17,15 +18,18 @@ from uploads.models import StoredFile
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a card or a row shows of `listing`, in the reader's language."""
+    """What a card or a row shows of `listing`, in the reader's language, as it is printed."""
 
     listing: Listing
+    url: str
     text: str
     price: str
     delivery: str
-    figures: SellerFigures | None
-    reviews: str
-    picture: str
+    is_instant: bool
+    seller: str
+    stars: str
+    disputes: str
+    art: str
     is_kept: bool
 
 
@@ -37,12 +41,20 @@ def cards(listings: list[Listing], viewer: Any) -> list[Card]:
         figures = getattr(listing.seller, "figures", None)
         card = Card(
             listing=listing,
+            url=listing.get_absolute_url(),
             text=summary(listing, attribute_fields(listing.category)) or listing.category.name,
             price=format_minor(listing.price_minor, listing.currency),
             delivery=delivery_text(listing),
-            figures=figures,
-            reviews=f"{figures.rating_count:,}" if figures else "",
-            picture=picture_url(listing),
+            is_instant=listing.is_instant,
+            seller=listing.seller.name,
+            stars=stars(figures.rating_text, f"{figures.rating_count:,}") if figures else stars(),
+            disputes=figures.dispute_rate_text if figures else "",
+            art=art(
+                listing.category.art,
+                listing.art_variant,
+                picture=picture_url(listing),
+                mirror=listing.is_art_mirrored,
+            ),
             is_kept=listing.pk in kept,
         )
         found.append(card)
