@@ -5,7 +5,7 @@ import uuid
 from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts.models import User
-from accountsstore.rows import rows_find
+from accountsstore.rows import row_find
 
 
 class StoreAuthenticationBackend(AuthenticationBackend):
@@ -13,5 +13,5 @@ class StoreAuthenticationBackend(AuthenticationBackend):
 
     def get_user(self, user_id: uuid.UUID) -> User | None:
         """Asked by each request and each socket of somebody who is signed in."""
-        user = next(iter(rows_find(User, pk=user_id)), None)
+        user = row_find(User, pk=user_id)
         return user if user and self.user_can_authenticate(user) else None

@@ -31,6 +31,11 @@ def rows_find(
     return list((rows.select_related(*joined) if joined else rows)[:limit])
 
 
+def row_find(model: type[M], *joined: str, order_by: Sequence[str] = (), **equal: Any) -> M | None:
+    """The first of them, or None."""
+    return next(iter(rows_find(model, *joined, order_by=order_by, limit=1, **equal)), None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Rows:
     """What `rows_find` would be asked for. Fields in `order_by` are never empty."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accountsstore.rows import Figure, Rows, rows_figures, rows_find, rows_find_together
+from accountsstore.rows import Figure, Rows, row_find, rows_figures, rows_find, rows_find_together
 from chat.message_terms import seqs_with
 from chat.models import Block, Conversation, Message, MessageVersion, Notification, Participant, Ticket
 from listings.words import query_words
@@ -46,8 +46,7 @@ def unread_notifications(user: User) -> int:
 
 def membership(user: User, conversation_id: uuid.UUID) -> Participant | None:
     """The user's own place in the conversation, with the conversation; None for everybody else."""
-    mine = rows_find(Participant, "conversation", conversation=conversation_id, user=user.pk, left_at=None)
-    return mine[0] if mine else None
+    return row_find(Participant, "conversation", conversation=conversation_id, user=user.pk, left_at=None)
 
 
 def others_in(conversation_id: uuid.UUID, user: User) -> list[Participant]:

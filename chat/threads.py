@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accountsstore.db import uuid7
 from accountsstore.money import format_minor
-from accountsstore.rows import rows_find
+from accountsstore.rows import row_find
 from chat.models import Conversation, Message, MessageVersion, Participant, Ticket
 from chat.notes import message_text
 from chat.presence import online_if_known
@@ -129,7 +129,7 @@ def thread_of(mine: Participant, user: User, before: int | None = None) -> Threa
         lines=_lines(found, mine, other, user),
         earlier=found[0].seq if has_earlier else 0,
         is_past=before is not None and before <= mine.last_seq,
-        order=next(iter(rows_find(Order, pk=conversation.order_id)), None) if conversation.order_id else None,
+        order=row_find(Order, pk=conversation.order_id) if conversation.order_id else None,
         ticket=ticket_of(conversation),
         is_other_online=bool(other and not is_blocked and online_if_known([other.user_id])),
         has_blocked=has_blocked,

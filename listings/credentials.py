@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accountsstore.db import atomic, uuid7
 from accountsstore.errors import StoreError
-from accountsstore.rows import rows_find
+from accountsstore.rows import row_find
 from accountsstore.vault import Sealed, open_sealed, rewrap, seal
 from listings.models import Category, CategoryField, Credential, StockItem
 
@@ -79,7 +79,7 @@ def credential_sealed(
 
 
 def credential_latest(stock_item: StockItem) -> Credential | None:
-    return next(iter(rows_find(Credential, order_by=["-version"], limit=1, stock_item=stock_item.pk)), None)
+    return row_find(Credential, order_by=["-version"], stock_item=stock_item.pk)
 
 
 def credential_open(credential: Credential) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from accounts.models import SellerProfile, User
 from accountsstore.paging import Page, page_of
-from accountsstore.rows import Rows, rows_find, rows_find_together
+from accountsstore.rows import Rows, row_find, rows_find, rows_find_together
 from listings.models import Category, Favourite, Listing, ListingImage, Review, SellerFigures, StockItem, StoreFigures
 from listings.search import SORTS, fields_of, fields_prefetched, for_cards, on_sale
 
@@ -47,7 +47,7 @@ def bought_most() -> list[Listing]:
 
 def store_figures() -> StoreFigures | None:
     """The store's last 30 days, or None before the clock has counted for the first time."""
-    return next(iter(rows_find(StoreFigures, key="store")), None)
+    return row_find(StoreFigures, key="store")
 
 
 # ---------------------------------------------------------------- one listing
@@ -65,9 +65,10 @@ class ListingPage:
 
 def listing_by_code(code: str) -> Listing:
     """Whatever its state. Raises Listing.DoesNotExist."""
-    for listing in rows_find(Listing, "category", "seller", code=code):
-        return listing
-    raise Listing.DoesNotExist
+    listing = row_find(Listing, "category", "seller", code=code)
+    if listing is None:
+        raise Listing.DoesNotExist
+    return listing
 
 
 def listing_of(seller: User, code: str) -> Listing:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accountsstore.rows import Figure, rows_figures, rows_find
+from accountsstore.rows import Figure, row_find, rows_figures
 from payments.models import Deadline, Deposit, LedgerAccount, LedgerEntry, Order, Withdrawal
 from payments.services.ledger import Place, user_available, user_debt
 from payments.states import HELD, WITHDRAWAL_HELD, DepositState
@@ -71,10 +71,10 @@ def wallet_available(user: User) -> int:
 
 def order_for(user: User, number: str) -> Order:
     """The order, if `user` is its buyer or seller. Raises Order.DoesNotExist for everybody else."""
-    for order in rows_find(Order, "buyer", "seller", "listing", "stock_item", number=number):
-        if user.pk in (order.buyer_id, order.seller_id):
-            return order
-    raise Order.DoesNotExist
+    order = row_find(Order, "buyer", "seller", "listing", "stock_item", number=number)
+    if order is None or user.pk not in (order.buyer_id, order.seller_id):
+        raise Order.DoesNotExist
+    return order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _wallet_entries(user: User, since: datetime.datetime, until: datetime.dateti
 
 
 def _account(user: User) -> LedgerAccount | None:
-    return next(iter(rows_find(LedgerAccount, code=user_available(user.pk, settings.STORE_CURRENCY).code)), None)
+    return row_find(LedgerAccount, code=user_available(user.pk, settings.STORE_CURRENCY).code)
 
 
 def statement(user: User, since: datetime.datetime, until: datetime.datetime) -> Statement:

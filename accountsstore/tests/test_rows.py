@@ -16,6 +16,7 @@ from accountsstore.models import OutboxEvent, OutboxMail
 from accountsstore.rows import (
     Figure,
     Rows,
+    row_find,
     rows_count_up,
     rows_figures,
     rows_find,
@@ -71,6 +72,9 @@ def test_the_first_rows_in_an_order_are_found() -> None:
         UserFactory(username=name, is_staff=number == 3)
     rows = rows_find(User, order_by=["is_staff", "-username"], limit=2)
     assert [user.username for user in rows] == ["dina", "carol"]
+    first = row_find(User, order_by=["-username"])
+    assert first is not None and first.username == "dina"
+    assert row_find(User, username="nobody") is None
     assert [user.username for user in rows_find(User, order_by=["username"], is_staff=False)] == [
         "adam",
         "carol",

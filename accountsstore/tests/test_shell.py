@@ -92,12 +92,12 @@ def test_the_figures_of_every_page_are_asked_for_together_when_one_is_printed(mo
     monkeypatch.setattr(context, "_figures", {})
     users = [UserFactory() for _ in range(3)]
     context.register_figure("people", lambda user: Figure(User))
-    context.register_figure("self", lambda user: Figure(User, {"pk": user.pk}), "{} of you".format)
+    context.register_figure("customers", lambda user: Figure(User, {"is_staff": False}), "{} of them".format)
     counts = context.Counts(users[0])
     assert counts.unknown == 0
     assert counts.people == 3
     users[1].delete()
-    assert (counts.self, counts.people) == ("1 of you", 3)
+    assert (counts.customers, counts.people) == ("3 of them", 3)
     assert context.Counts(AnonymousUser()).people == 0
 
 
